@@ -1,0 +1,1 @@
+//! HailoRT C API.

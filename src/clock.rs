@@ -1,0 +1,149 @@
+//! Time as an argument: a monotonic `Moment`, the `Clock` that tells it, and a clock that tests move by hand.
+//!
+//! Stages compute with `Moment`s; wall time (`jiff::Timestamp`) is only what people read. Nothing else in the
+//! crate asks the operating system for the time.
+
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+
+/// A point on the monotonic time line: microseconds since the clock's own start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Moment(u64);
+
+impl Moment {
+    pub const ZERO: Self = Self(0);
+
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    pub const fn as_micros(self) -> u64 {
+        self.0
+    }
+
+    /// Time from `earlier` to here; zero if `earlier` is in fact later.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl std::ops::Add<Duration> for Moment {
+    type Output = Self;
+    fn add(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(u64::try_from(by.as_micros()).unwrap_or(u64::MAX)))
+    }
+}
+
+/// Tells monotonic and wall time, and waits.
+pub trait Clock: Send + Sync + std::fmt::Debug {
+    fn now(&self) -> Moment;
+    fn wall(&self) -> Timestamp;
+    /// Waits this long; a `ManualClock` moves itself instead.
+    fn sleep(&self, time: Duration);
+}
+
+/// The machine's clock.
+#[derive(Debug)]
+pub struct SystemClock {
+    origin: Instant,
+}
+
+impl SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "the one place where the monotonic clock is read")]
+    pub fn start() -> Self {
+        Self { origin: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Moment {
+        Moment(u64::try_from(self.origin.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place where the wall clock is read")]
+    fn wall(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one place where a thread sleeps")]
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+}
+
+/// A clock that stands still until it is moved; `sleep` moves it.
+#[derive(Debug)]
+pub struct ManualClock {
+    now: AtomicU64,
+    epoch: Mutex<Timestamp>,
+}
+
+impl ManualClock {
+    /// Starts at `Moment::ZERO`, which is `epoch` on the wall.
+    pub fn at(epoch: Timestamp) -> Self {
+        Self { now: AtomicU64::new(0), epoch: Mutex::new(epoch) }
+    }
+
+    pub fn advance(&self, by: Duration) {
+        self.now.fetch_add(u64::try_from(by.as_micros()).unwrap_or(u64::MAX), Ordering::SeqCst);
+    }
+
+    /// Sets the wall clock as somebody's NTP would, without touching the monotonic time.
+    pub fn jump_wall_to(&self, wall: Timestamp) {
+        let now = Duration::from_micros(self.now.load(Ordering::SeqCst));
+        if let (Ok(epoch), Ok(mut slot)) = (wall.checked_sub(now), self.epoch.lock()) {
+            *slot = epoch;
+        }
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Moment {
+        Moment(self.now.load(Ordering::SeqCst))
+    }
+
+    fn wall(&self) -> Timestamp {
+        let epoch = *self.epoch.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let passed = Duration::from_micros(self.now.load(Ordering::SeqCst));
+        epoch.checked_add(passed).unwrap_or(Timestamp::MAX)
+    }
+
+    fn sleep(&self, time: Duration) {
+        self.advance(time);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_moves_only_when_it_is_moved() {
+        let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+        assert_eq!(clock.now(), Moment::ZERO);
+        clock.sleep(Duration::from_secs(3));
+        assert_eq!(clock.now().as_micros(), 3_000_000);
+        assert_eq!(clock.wall().as_second(), 3);
+    }
+
+    #[test]
+    fn a_jump_of_the_wall_clock_leaves_the_monotonic_time_alone() {
+        let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+        clock.advance(Duration::from_secs(10));
+        clock.jump_wall_to(Timestamp::from_second(1_000).unwrap());
+        assert_eq!(clock.wall().as_second(), 1_000);
+        assert_eq!(clock.now().as_micros(), 10_000_000);
+    }
+
+    #[test]
+    fn time_since_the_future_is_zero() {
+        assert_eq!(Moment::from_micros(5).since(Moment::from_micros(9)), Duration::ZERO);
+    }
+}

@@ -1,0 +1,5 @@
+//! A network file and its description.
+
+/// What a model file is.
+#[derive(Debug)]
+pub struct Description;

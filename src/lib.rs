@@ -1,0 +1,12 @@
+//! AMSLPR: a licence-plate reader for the edge.
+
+pub mod access;
+pub mod clock;
+pub mod detect;
+pub mod frame;
+pub mod geometry;
+pub mod infer;
+pub mod passage;
+pub mod plate;
+pub mod read;
+pub mod track;
