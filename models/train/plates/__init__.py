@@ -1,0 +1,14 @@
+"""Synthetic licence plates: texts, designs, faces and the damage a camera does.
+
+    from plates import draw_plate, damage
+    rng = random.Random(1)
+    plate = draw_plate(rng)            # or draw_plate(rng, "DE"); ids: texts.COUNTRIES
+    plate.image, plate.text, plate.lines, plate.country
+    worn = damage(rng, plate.image)    # RGB uint8 in, RGB uint8 of the same size out
+"""
+
+from .camera import damage
+from .painter import Plate, draw_plate
+from .texts import COUNTRIES
+
+__all__ = ["COUNTRIES", "Plate", "damage", "draw_plate"]
