@@ -1,7 +1,7 @@
 """Trains the detector for a given time, from scratch or from a checkpoint.
 
 `python -m detector.train --minutes 120 --work DIR` (resumes by itself if DIR holds a
-checkpoint). Learning slows down over the last third of the time. Metrics go to
+checkpoint). The learning rate falls over the last third of the time. Metrics go to
 DIR/metrics.jsonl, one JSON object a line.
 """
 
@@ -39,10 +39,10 @@ class Average:
                 mine.copy_(new)
 
 
-def rate(share, step, peak):
+def rate(share, step, peak, falling):
     """Learning rate after `share` of the time: short rise, plateau, straight fall."""
     rise = min(1.0, (step + 1) / 300)
-    fall = min(1.0, (1 - share) / 0.35)
+    fall = min(1.0, (1 - share) / falling)
     return peak * rise * max(0.02, fall)
 
 
@@ -80,9 +80,10 @@ def main(argv=None):
     parser.add_argument("--minutes", type=float, default=120.0, help="from now")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--peak", type=float, default=2e-3, help="learning rate")
+    parser.add_argument("--falling", type=float, default=0.35, help="share of the time over which the learning rate falls")
     parser.add_argument("--tiles", default="416x256x16:0.85,640x384x8:0.15", help="WxHxBATCH:share,...")
     parser.add_argument("--measure-every", type=float, default=15, help="minutes")
-    parser.add_argument("--layers", default="photographs:1", help="name:share,... of " + ", ".join(layers.NAMES))
+    parser.add_argument("--layers", default="photographs:0.5,swapped:0.35,streets:0.15", help="name:share,... of " + ", ".join(layers.NAMES))
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--start", type=Path, help="weights to begin from, if the folder has no checkpoint")
     args = parser.parse_args(argv)
@@ -141,7 +142,7 @@ def main(argv=None):
         batch = {k: v.to(device) for k, v in next(loader).items()}
         waited += time.monotonic() - now
         x = batch["pixels"].float().div_(255).contiguous(memory_format=torch.channels_last)
-        lr = rate(share, step, args.peak)
+        lr = rate(share, step, args.peak, args.falling)
         for group in optimiser.param_groups:
             group["lr"] = lr
         with torch.autocast(device, dtype=torch.bfloat16):
