@@ -211,13 +211,15 @@ def shadow(camera, canvas, outline):
     if pixels is None:
         return
     h, w = canvas.shape[:2]
-    x0, y0 = np.clip(np.floor(pixels.min(0)).astype(int) - 8, 0, (w, h))
-    x1, y1 = np.clip(np.ceil(pixels.max(0)).astype(int) + 8, 0, (w, h))
+    soft = max(1.0, min(np.ptp(pixels[:, 1]), h) / 10)
+    margin = int(3 * soft) + 1
+    x0, y0 = np.clip(np.floor(pixels.min(0)).astype(int) - margin, 0, (w, h))
+    x1, y1 = np.clip(np.ceil(pixels.max(0)).astype(int) + margin, 0, (w, h))
     if x1 - x0 < 2 or y1 - y0 < 2:
         return
     mask = np.zeros((y1 - y0, x1 - x0), np.uint8)
-    fill(mask, pixels - (x0, y0), (150,))
-    mask = cv2.GaussianBlur(mask, (0, 0), max(1.0, (y1 - y0) / 12))
+    fill(mask, pixels - (x0, y0), (185,))
+    mask = cv2.GaussianBlur(mask, (0, 0), soft)
     part = canvas[y0:y1, x0:x1]
     part[:] = (part * (1 - (mask / 255.0)[..., None])).astype(np.uint8)
 
