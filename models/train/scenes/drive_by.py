@@ -118,7 +118,7 @@ def main(argv=None):
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=15.0)
-    parser.add_argument("--quality", type=int, default=27, help="x264's rate factor: lower is better and larger")
+    parser.add_argument("--quality", type=int, default=24, help="x264's rate factor: lower is better and larger")
     args = parser.parse_args(argv)
     ffmpeg = shutil.which("ffmpeg")
     if not ffmpeg:
