@@ -1,0 +1,1 @@
+"""The plate reader: its network, its crops, its training, its export."""

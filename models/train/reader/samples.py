@@ -1,0 +1,77 @@
+"""The stream of training batches: synthetic crops, real crops, and pictures that are no plates."""
+
+from __future__ import annotations
+
+import random
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import IterableDataset, get_worker_info
+
+from plates import camera
+
+from .crops import Backgrounds, Photographer, finish, shrink
+from .net import ALPHABET, HEIGHT, WIDTH
+from .real import RealSet, augment, weights
+
+CODE = {c: i + 1 for i, c in enumerate(ALPHABET)}
+
+
+class Batches(IterableDataset):
+    """Endless batches of (pictures uint8 [N,1,H,W], kind, upper, lower).
+
+    kind 0: upper and lower hold the two lines of a synthetic plate; kind 1: upper holds the whole text
+    of a real plate, whose line break is not known. Not-plates are kind 0 with empty lines.
+    """
+
+    def __init__(self, seed: int, batch: int, real: RealSet | None, real_part: float = .3, empty_part: float = .04, start: int = 0, easy: tuple[int, int] = (30_000, 120_000)):
+        self.seed, self.batch, self.real = seed, batch, real
+        self.real_part = real_part if real else 0.0
+        self.empty_part, self.start, self.easy = empty_part, start, easy
+
+    def __iter__(self):
+        cv2.setNumThreads(1)
+        worker = get_worker_info()
+        number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        rng = random.Random(self.seed * 1_000_003 + self.start * 31 + number)
+        patches = self.real.backgrounds if self.real else []
+        backgrounds = Backgrounds(patches)
+        photographer = Photographer(rng, backgrounds)
+        share = weights(self.real.plates) if self.real else []
+        done = self.start
+        while True:
+            pictures, kinds, uppers, lowers = [], [], [], []
+            low, high = self.easy
+            ease = min(max(1 - (done - low) / max(high - low, 1), 0), 1)
+            chosen = rng.choices(self.real.plates, share, k=self.batch) if self.real else []
+            for i in range(self.batch):
+                u = rng.random()
+                if u < self.empty_part:
+                    picture, kind, lines = self._empty(rng, backgrounds), 0, []
+                elif u < self.empty_part + self.real_part:
+                    picture, kind, lines = augment(rng, chosen[i]), 1, [chosen[i].text]
+                else:
+                    picture, lines = photographer.shoot(max(ease, rng.random() * .5))
+                    kind = 0
+                pictures.append(picture)
+                kinds.append(kind)
+                uppers.append([CODE[c] for c in lines[0]] if lines else [])
+                lowers.append([CODE[c] for c in "".join(lines[1:])])
+            done += self.batch * workers
+            yield torch.from_numpy(np.stack(pictures)[:, None]), torch.tensor(kinds), uppers, lowers
+
+    @staticmethod
+    def _empty(rng: random.Random, backgrounds: Backgrounds) -> np.ndarray:
+        """A picture without a registration: a patch of a photograph, or a panel."""
+        w, h = rng.randint(60, 240), rng.randint(20, 70)
+        picture = backgrounds.patch(rng, w, h)
+        return finish(rng, picture, 14) if rng.random() < .7 else shrink(camera.light(rng, picture))
+
+
+def normalise(pictures: torch.Tensor) -> torch.Tensor:
+    """value/255 minus .5 over .5, as the description says."""
+    return pictures.float().div_(127.5).sub_(1.0)
+
+
+assert HEIGHT == 48 and WIDTH == 160

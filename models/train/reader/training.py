@@ -1,0 +1,185 @@
+"""Training of the reader: resumable, seeded, by the clock or by the number of samples."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch.utils.data import DataLoader
+
+from . import real as real_data
+from .crops import MARGIN
+from .decode import distance, fold, greedy
+from .net import Reader, flop
+from .samples import Batches, normalise
+
+
+@dataclass
+class Options:
+    """What a run is made of; everything has a default that fits two processor cores."""
+
+    out: Path
+    data: Path | None = None
+    minutes: float = 110.0
+    samples: int = 0  # stop after so many samples instead (0: by the clock)
+    batch: int = 128
+    rate: float = 2e-3
+    seed: int = 1
+    workers: int = 1
+    threads: int = 1
+    real_part: float = .3
+    empty_part: float = .04
+    every: float = 180.0  # seconds between checkpoints and measurements
+    resume: bool = True
+    start_from: Path | None = None
+    widths: tuple[int, int, int] = (24, 48, 80)
+    head: int = 88
+    easy: tuple[int, int] = (30_000, 120_000)
+
+
+def ctc(logits, kinds, uppers, lowers):
+    """Mean CTC loss: per line where lines are known, over both heads where only the text is."""
+    logp = F.log_softmax(logits.float(), 2)
+    steps = logp.shape[1] // 2
+    losses = []
+    known = (kinds == 0).nonzero().flatten().tolist()
+    joined = (kinds == 1).nonzero().flatten().tolist()
+    if known:
+        part = logp[known].reshape(len(known) * 2, steps, -1)
+        targets = [t for i in known for t in (uppers[i], lowers[i])]
+        losses.append(_ctc(part, targets).reshape(-1, 2).sum(1))
+    if joined:
+        losses.append(_ctc(logp[joined], [uppers[i] for i in joined]))
+    return torch.cat(losses).mean()
+
+
+def _ctc(logp, targets):
+    lengths = torch.tensor([len(t) for t in targets])
+    flat = torch.tensor([c for t in targets for c in t], dtype=torch.long)
+    steps = torch.full((len(targets),), logp.shape[1])
+    return F.ctc_loss(logp.transpose(0, 1), flat.to(logp.device), steps, lengths, reduction="none", zero_infinity=True)
+
+
+@torch.no_grad()
+def read_all(model, plates, margin=MARGIN):
+    """Texts and confidences of truth crops."""
+    model.eval()
+    out = []
+    for i in range(0, len(plates), 64):
+        crops = np.stack([real_data.truth_crop(p, margin) for p in plates[i:i + 64]])[:, None]
+        out += [greedy(l) for l in model(normalise(torch.from_numpy(crops))).numpy()]
+    return out
+
+
+def scores(reads, plates):
+    """Exact and folded share, character error rate; also once per different text."""
+    exact = [r[0] == p.text for r, p in zip(reads, plates)]
+    folded = [fold(r[0]) == fold(p.text) for r, p in zip(reads, plates)]
+    per_text: dict[str, list[bool]] = {}
+    for ok, p in zip(exact, plates):
+        per_text.setdefault(p.text, []).append(ok)
+    wrong = sum(distance(r[0], p.text) for r, p in zip(reads, plates))
+    return {"exact": float(np.mean(exact)), "folded": float(np.mean(folded)), "cer": wrong / sum(len(p.text) for p in plates),
+            "per_text": float(np.mean([np.mean(v) for v in per_text.values()]))}
+
+
+def train(options: Options) -> dict:
+    """Trains and returns the last metrics; leaves OUT/reader.pt (checkpoint) and OUT/reader.jsonl (metrics)."""
+    options.out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(options.seed)
+    torch.set_num_threads(options.threads)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model = Reader(options.widths, options.head).to(device).to(memory_format=torch.channels_last)
+    ema = Reader(options.widths, options.head).to(device)
+    ema.load_state_dict(model.state_dict())
+    optimizer = torch.optim.AdamW(model.parameters(), lr=options.rate, weight_decay=.01, betas=(.9, .98))
+    path, log = options.out / "reader.pt", options.out / "reader.jsonl"
+    done, elapsed = 0, 0.0
+    if options.resume and path.is_file():
+        state = torch.load(path, map_location=device, weights_only=True)
+        model.load_state_dict(state["model"])
+        ema.load_state_dict(state["ema"])
+        if "optimizer" in state:
+            optimizer.load_state_dict(state["optimizer"])
+        done, elapsed = state["samples"], state["elapsed"]
+        print(f"reader: goes on from {path}: {done} samples, {elapsed / 60:.1f} min", flush=True)
+    elif options.start_from:
+        state = torch.load(options.start_from, map_location=device, weights_only=True)
+        model.load_state_dict(state["ema"])
+        ema.load_state_dict(state["ema"])
+        print(f"reader: starts from the weights in {options.start_from}", flush=True)
+    training = checking = None
+    if options.data:
+        folder = options.data / "plates-real"
+        training = real_data.load(folder, "train.jsonl", backgrounds=True)
+        checking = real_data.load(folder, "val.jsonl")
+        for name, found in (("train", training), ("val", checking)):
+            print(f"reader: {name}: {len(found.plates)} readable plates, skipped: {dict(found.skipped) or 'none'}", flush=True)
+    else:
+        print("reader: AMSLPR_DATA is not set: synthetic plates alone, nothing real to measure on", flush=True)
+    stream = Batches(options.seed, options.batch, training, options.real_part, options.empty_part, done, options.easy)
+    loader = DataLoader(stream, batch_size=None, num_workers=options.workers, prefetch_factor=6 if options.workers else None)
+    budget = options.minutes * 60
+    began = last = time.monotonic()
+    base, running, first, metrics, seen = elapsed, None, None, {}, 0
+    stop = {"now": False}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.__setitem__("now", True))
+
+    def save():
+        state = {"model": model.state_dict(), "ema": ema.state_dict(), "optimizer": optimizer.state_dict(), "samples": done, "elapsed": elapsed,
+                 "widths": list(options.widths), "head": options.head}
+        torch.save(state, path.with_suffix(".part"))
+        os.replace(path.with_suffix(".part"), path)
+
+    for pictures, kinds, uppers, lowers in loader:
+        elapsed = base + time.monotonic() - began
+        part = min(1.0, done / options.samples if options.samples else elapsed / budget)
+        rate = options.rate * min(1.0, (done + options.batch) / (300 * options.batch)) * (1.0 if part < .35 else max(.01, (1 - part) / .65))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        model.train()
+        x = normalise(pictures).to(device).to(memory_format=torch.channels_last)
+        with torch.autocast(device, torch.bfloat16):
+            logits = model(x)
+        loss = ctc(logits, kinds, uppers, lowers)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        keep = min(.999, 1 - 1 / (2 + done / options.batch / 10))
+        with torch.no_grad():
+            for a, b in zip(ema.state_dict().values(), model.state_dict().values()):
+                if a.dtype.is_floating_point:
+                    a.lerp_(b, 1 - keep)
+                else:
+                    a.copy_(b)
+        done += options.batch
+        seen += options.batch
+        running = float(loss) if running is None else running * .98 + float(loss) * .02
+        if seen == options.batch * 20 or first is None:
+            first = running
+        finished = stop["now"] or (done >= options.samples if options.samples else elapsed >= budget)
+        if finished or time.monotonic() - last > options.every:
+            metrics = {"samples": done, "minutes": round(elapsed / 60, 2), "loss": round(running, 4), "first_loss": round(first, 4), "rate": rate,
+                       "per_second": round(seen / max(time.monotonic() - began, 1e-3), 1)}
+            if checking:
+                metrics.update({k: round(v, 4) for k, v in scores(read_all(ema.to("cpu"), checking.plates), checking.plates).items()})
+                ema.to(device)
+            with log.open("a") as file:
+                file.write(json.dumps(metrics) + "\n")
+            print("reader:", json.dumps(metrics), flush=True)
+            save()
+            last = time.monotonic()
+        if finished:
+            break
+    metrics["flop"] = flop(Reader(options.widths, options.head))
+    metrics["interrupted"] = stop["now"]
+    return metrics
