@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 
-import cv2
 import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
@@ -31,7 +30,6 @@ class Batches(IterableDataset):
         self.empty_part, self.start, self.easy = empty_part, start, easy
 
     def __iter__(self):
-        cv2.setNumThreads(1)
         worker = get_worker_info()
         number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
         rng = random.Random(self.seed * 1_000_003 + self.start * 31 + number)

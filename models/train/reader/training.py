@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -95,6 +96,7 @@ def train(options: Options) -> dict:
     options.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
+    cv2.setNumThreads(0)  # OpenCV's threads do not survive the fork of a loader worker
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = Reader(options.widths, options.head).to(device).to(memory_format=torch.channels_last)
     ema = Reader(options.widths, options.head).to(device)
@@ -163,7 +165,8 @@ def train(options: Options) -> dict:
                     a.copy_(b)
         done += options.batch
         seen += options.batch
-        running = float(loss) if running is None else running * .98 + float(loss) * .02
+        value = loss.item()
+        running = value if running is None else running * .98 + value * .02
         if seen == options.batch * 20 or first is None:
             first = running
         finished = stop["now"] or (done >= options.samples if options.samples else elapsed >= budget)
