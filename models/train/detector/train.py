@@ -1,8 +1,8 @@
 """Trains the detector for a given time, from scratch or from a checkpoint.
 
-`python -m detector.train --minutes 120 --work DIR` (resumes by itself if DIR holds a
-checkpoint). The learning rate falls over the last third of the time. Metrics go to
-DIR/metrics.jsonl, one JSON object a line.
+`python -m detector.train --minutes 120 --work DIR`. A run that was stopped goes on where it
+was when it is started again with the same DIR. The learning rate falls over the last third
+of the time. Metrics go to DIR/metrics.jsonl, one JSON object a line.
 """
 
 import argparse
@@ -74,10 +74,28 @@ def measured(average, rows_of, threshold=0.35):
     return [evaluate.summary(rows, t) for t in (0.2, threshold, 0.5)]
 
 
+def one_step(model, optimiser, batch, lr, device):
+    """One batch learned from; its losses and mean wanted score, or None if they are no numbers."""
+    x = batch["pixels"].float().div_(255).contiguous(memory_format=torch.channels_last)
+    for group in optimiser.param_groups:
+        group["lr"] = lr
+    with torch.autocast(device, dtype=torch.bfloat16):
+        outputs = model(x)
+    score, box, corner, want = losses(outputs, batch)
+    loss = score + box + 0.5 * corner
+    if not torch.isfinite(loss):
+        return None
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
+    optimiser.step()
+    return [float(v.detach()) for v in (score, box, corner, want.sum(1).mean())]
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True, help="checkpoints, cache, metrics")
-    parser.add_argument("--minutes", type=float, default=120.0, help="from now")
+    parser.add_argument("--minutes", type=float, default=120.0, help="of training, all runs of this folder together")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--peak", type=float, default=2e-3, help="learning rate")
     parser.add_argument("--falling", type=float, default=0.35, help="share of the time over which the learning rate falls")
@@ -85,6 +103,9 @@ def main(argv=None):
     parser.add_argument("--measure-every", type=float, default=15, help="minutes")
     parser.add_argument("--layers", default="photographs:0.5,swapped:0.35,streets:0.15", help="name:share,... of " + ", ".join(layers.NAMES))
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--steps", type=int, help="stop after so many steps, whatever the time")
+    parser.add_argument("--widths", default="16,24,48,80,112", help="channels of the stages")
+    parser.add_argument("--neck", default="40,64,64", help="channels of the heads")
     parser.add_argument("--start", type=Path, help="weights to begin from, if the folder has no checkpoint")
     args = parser.parse_args(argv)
 
@@ -99,7 +120,7 @@ def main(argv=None):
         size, share = part.split(":")
         tiles.append((*map(int, size.split("x")), float(share)))
 
-    model = Detector()
+    model = Detector(*(tuple(map(int, text.split(","))) for text in (args.widths, args.neck)))
     average = Average(model)
     optimiser = optimiser_for(model, args.peak)
     step, spent = 0, 0.0
@@ -129,40 +150,42 @@ def main(argv=None):
         log.flush()
 
     write(event="start", step=step, device=device, flops=flops(copy.deepcopy(average.model).cpu(), 384, 640), args={k: str(v) for k, v in vars(args).items()})
-    begun = last_save = last_measure = time.monotonic()
-    window, seen, waited = [], 0, 0.0
+    # Time spent by earlier runs of this folder counts.
+    begun = time.monotonic() - spent
+    started = last_save = last_measure = time.monotonic()
+    window, kept, seen, waited = [], [], 0, 0.0
     while True:
         now = time.monotonic()
         share = (now - begun) / (60 * args.minutes)
-        if now - last_save > 180 or share >= 1:
-            saved(path, model, average, optimiser, step, spent + now - begun)
+        over = share >= 1 or (args.steps is not None and step >= args.steps)
+        if now - last_save > 180 or over:
+            saved(path, model, average, optimiser, step, now - begun)
             last_save = now
-        if share >= 1:
+        if over:
             break
-        batch = {k: v.to(device) for k, v in next(loader).items()}
-        waited += time.monotonic() - now
-        x = batch["pixels"].float().div_(255).contiguous(memory_format=torch.channels_last)
-        lr = rate(share, step, args.peak, args.falling)
-        for group in optimiser.param_groups:
-            group["lr"] = lr
-        with torch.autocast(device, dtype=torch.bfloat16):
-            outputs = model(x)
-        score, box, corner, want = losses(outputs, batch)
-        loss = score + box + 0.5 * corner
-        if not torch.isfinite(loss):
+        try:
+            batch = {k: v.to(device) for k, v in next(loader).items()}
+            waited += time.monotonic() - now
+            lr = rate(share, step, args.peak, args.falling)
+            parts = one_step(model, optimiser, batch, lr, device)
+        except KeyboardInterrupt:
+            saved(path, model, average, optimiser, step, time.monotonic() - begun)
+            raise SystemExit(f"stopped at step {step}; start again with --work {args.work} to go on")
+        if parts is None:
             write(event="skipped", step=step, why="loss is not finite")
             continue
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 10.0)
-        optimiser.step()
         average.take(model)
         step += 1
-        seen += len(x)
-        window.append([float(v.detach()) for v in (score, box, corner, want.sum(1).mean())])
+        seen += len(batch["pixels"])
+        window.append(parts)
+        kept.append(parts[0] + parts[1])
         if step % 100 == 0:
             m = np.mean(window, 0)
-            write(event="step", step=step, minutes=round((time.monotonic() - begun) / 60, 2), score=round(m[0], 4), box=round(m[1], 4), corner=round(m[2], 4), want=round(m[3], 3), rate=round(lr, 6), tiles_per_s=round(seen / (time.monotonic() - begun), 1), waited=round(waited, 1))
+            write(
+                event="step", step=step, minutes=round((time.monotonic() - begun) / 60, 2), score=round(m[0], 4),
+                box=round(m[1], 4), corner=round(m[2], 4), want=round(m[3], 3), rate=round(lr, 6),
+                tiles_per_s=round(seen / (time.monotonic() - started), 1), waited=round(waited, 1),
+            )
             window = []
         if root and time.monotonic() - last_measure > 60 * args.measure_every:
             file = root / "plates-real" / "val.jsonl"
@@ -174,6 +197,18 @@ def main(argv=None):
         for line in measured(average, lambda: evaluate.pictures_of(file)):
             write(event="val", step=step, **line)
     write(event="end", step=step, minutes=round((time.monotonic() - begun) / 60, 2))
+    log.close()
+    return kept
+
+
+def small(work, seed=1):
+    """A toy on rendered streets alone, in seconds: shows that everything works, finds little."""
+    kept = main([
+        "--work", str(work), "--seed", str(seed), "--steps", "60", "--layers", "streets:1", "--tiles", "256x160x4:1",
+        "--workers", "0", "--widths", "8,12,16,24,32", "--neck", "16,24,24", "--peak", "0.004",
+    ])
+    if len(kept) >= 40 and not np.mean(kept[-15:]) < np.mean(kept[:15]):
+        raise SystemExit(f"detector: the loss did not fall: {np.mean(kept[:15]):.3f} to {np.mean(kept[-15:]):.3f}")
 
 
 if __name__ == "__main__":
