@@ -1,17 +1,27 @@
 //! One picture of one camera: its pixels, its size and form, and when it was taken.
 //!
 //! A frame is cheap to clone (its pixels are shared) and returns its memory to the pool it came from when the
-//! last clone is dropped. Scaling and cropping live in `convert`; capturing lives in `capture`.
+//! last clone is dropped. [`Scaler`] makes network inputs, crops and upright plates from it; capturing lives in
+//! `capture`.
 
 pub mod convert;
+mod crop;
+mod planes;
 pub mod pool;
+mod rectify;
+mod scale;
+#[cfg(test)]
+pub(crate) mod test_frames;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use crate::{clock::Moment, geometry::Size};
+pub use convert::ConvertError;
+pub use planes::BadFrame;
 pub use pool::{Buffer, Pool};
+pub use scale::Scaler;
 
 /// The name that the configuration gives a camera.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,0 +1,398 @@
+//! Resampling: a frame of any form to a network's input, antialiased, without new memory per frame.
+//!
+//! YUV planes are resized as they are and only the small picture is converted to colour. `crop` and `rectify` add
+//! the other two ways to take pixels out of a frame.
+
+use fast_image_resize::{
+    FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer,
+    images::{TypedCroppedImage, TypedImage, TypedImageRef},
+    pixels::{InnerPixel, U8, U8x2, U8x3},
+};
+
+use super::{
+    ConvertError, Frame, convert,
+    planes::{Planes, View},
+};
+use crate::geometry::{Letterbox, Size};
+
+/// Longest side of a picture that may be asked for.
+const LONGEST_SIDE: u32 = 8192;
+
+/// Makes pictures of any size out of frames; keeps its working memory from call to call. One per thread.
+#[derive(Debug, Default)]
+pub struct Scaler {
+    resampler: Resampler,
+    pub(super) split: [Vec<u8>; 2],
+    pub(super) padded: [Vec<u8>; 3],
+    pub(super) upright: Vec<u8>,
+    tight: Vec<u8>,
+}
+
+/// A part of a picture in its own pixels, with fractions.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Area {
+    pub x: f64,
+    pub y: f64,
+    pub width: f64,
+    pub height: f64,
+}
+
+/// A frame's planes in the forms that can be resampled.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Picture<'a> {
+    Rgb(View<'a>),
+    Gray(View<'a>),
+    /// Chroma as pairs in one plane.
+    Paired {
+        luma: View<'a>,
+        chroma: View<'a>,
+        full: bool,
+    },
+    /// Chroma in two planes.
+    Planar {
+        luma: View<'a>,
+        cb: View<'a>,
+        cr: View<'a>,
+        full: bool,
+    },
+}
+
+impl Scaler {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The whole frame inside a network's input: proportions kept, centred, the rest filled with `pad`.
+    /// `channels` is 3 (red, green, blue) or 1 (grey); `out` becomes `input` rows without gaps and is reused.
+    pub fn letterbox(
+        &mut self,
+        frame: &Frame,
+        input: Size,
+        channels: u8,
+        pad: u8,
+        out: &mut Vec<u8>,
+    ) -> Result<Letterbox, ConvertError> {
+        let planes = frame.views()?;
+        let len = output_len(input, channels)?;
+        let map = Letterbox::fit(frame.size, input);
+        out.resize(len, 0);
+        fill_border(out, input, channels, &map, pad);
+        let picture = Picture::of(planes, frame.full_range, &mut self.split);
+        let whole = Area::whole(frame.size);
+        let channels_wide = usize::from(channels);
+        let (row, inner) = (input.width as usize * channels_wide, map.inner.width as usize * channels_wide);
+        let inside = out.get_mut(map.top as usize * row..).unwrap_or_default();
+        if inner == row {
+            self.resampler.draw(&picture, whole, map.inner, channels, inside)?;
+        } else {
+            self.tight.resize(inner * map.inner.height as usize, 0);
+            self.resampler.draw(&picture, whole, map.inner, channels, &mut self.tight)?;
+            let left = map.left as usize * channels_wide;
+            for (to, from) in inside.chunks_exact_mut(row).zip(self.tight.chunks_exact(inner)) {
+                to[left..left + inner].copy_from_slice(from);
+            }
+        }
+        Ok(map)
+    }
+
+    pub(super) fn parts(&mut self) -> (&mut Resampler, &mut [Vec<u8>; 2], &mut [Vec<u8>; 3]) {
+        (&mut self.resampler, &mut self.split, &mut self.padded)
+    }
+}
+
+/// Bytes of a picture that was asked for; an error for what nobody can mean.
+pub(super) fn output_len(size: Size, channels: u8) -> Result<usize, ConvertError> {
+    if size.width == 0 || size.height == 0 || size.width > LONGEST_SIDE || size.height > LONGEST_SIDE {
+        return Err(ConvertError::Size(size));
+    }
+    if channels != 1 && channels != 3 {
+        return Err(ConvertError::Channels(channels));
+    }
+    Ok(size.width as usize * size.height as usize * usize::from(channels))
+}
+
+fn fill_border(out: &mut [u8], input: Size, channels: u8, map: &Letterbox, pad: u8) {
+    let channels = usize::from(channels);
+    let left = map.left as usize * channels;
+    let right = left + map.inner.width as usize * channels;
+    let inside = map.top..map.top + map.inner.height;
+    for (row, y) in out.chunks_exact_mut(input.width as usize * channels).zip(0..) {
+        if inside.contains(&y) {
+            row[..left].fill(pad);
+            row[right..].fill(pad);
+        } else {
+            row.fill(pad);
+        }
+    }
+}
+
+impl Area {
+    pub(super) fn whole(size: Size) -> Self {
+        Self { x: 0.0, y: 0.0, width: f64::from(size.width), height: f64::from(size.height) }
+    }
+
+    /// The same part in the chroma plane, which has half the columns and half or all of the rows.
+    fn in_chroma(self, luma: &View<'_>, chroma: &View<'_>) -> Self {
+        let down = if has_all_rows(luma, chroma) { 1.0 } else { 2.0 };
+        Self { x: self.x / 2.0, y: self.y / down, width: self.width / 2.0, height: self.height / down }
+    }
+}
+
+/// Chroma came from YUYV, which halves the columns only. A picture of one row has one row of chroma either way.
+pub(super) fn has_all_rows(luma: &View<'_>, chroma: &View<'_>) -> bool {
+    chroma.height == luma.height
+}
+
+impl<'a> Picture<'a> {
+    /// Sorts a frame's planes; YUYV is taken apart into `split` on the way.
+    pub(super) fn of(planes: Planes<'a>, full: bool, split: &'a mut [Vec<u8>; 2]) -> Self {
+        match planes {
+            Planes::Rgb(view) => Self::Rgb(view),
+            Planes::Gray(view) => Self::Gray(view),
+            Planes::Nv12(luma, chroma) => Self::Paired { luma, chroma, full },
+            Planes::I420(luma, cb, cr) => Self::Planar { luma, cb, cr, full },
+            Planes::Yuyv(pairs) => {
+                let row = pairs.width as usize * 2;
+                let [luma, chroma] = split;
+                luma.resize(row * pairs.height as usize, 0);
+                chroma.resize(row * pairs.height as usize, 0);
+                for y in 0..pairs.height {
+                    let at = y as usize * row;
+                    let to = luma[at..at + row].iter_mut().zip(&mut chroma[at..at + row]);
+                    for ((luma, chroma), both) in to.zip(pairs.row(y).chunks_exact(2)) {
+                        (*luma, *chroma) = (both[0], both[1]);
+                    }
+                }
+                let size = pairs.size();
+                Self::Paired {
+                    luma: View::packed(luma, Size::new(size.width * 2, size.height), 1),
+                    chroma: View::packed(chroma, size, 2),
+                    full,
+                }
+            }
+        }
+    }
+}
+
+/// The resizing library and the memory it works in.
+#[derive(Debug, Default)]
+pub(super) struct Resampler {
+    resizer: Resizer,
+    small: [Vec<u8>; 3],
+    packed: Vec<u8>,
+}
+
+impl Resampler {
+    /// Draws `area` of the picture as `size` pixels at the beginning of `out`, rows without gaps.
+    pub(super) fn draw(
+        &mut self,
+        picture: &Picture<'_>,
+        area: Area,
+        size: Size,
+        channels: u8,
+        out: &mut [u8],
+    ) -> Result<(), ConvertError> {
+        let pixels = size.width as usize * size.height as usize;
+        let out = out.get_mut(..pixels * usize::from(channels)).ok_or(ConvertError::Size(size))?;
+        let Self { resizer, small: [first, second, third], packed } = self;
+        let mut resize = |view: &View<'_>, area: Area, small: &mut Vec<u8>| {
+            small.resize(pixels * view.pixel, 0);
+            resize(resizer, packed, view, area, size, small)
+        };
+        match (*picture, channels) {
+            (Picture::Rgb(view), 3) | (Picture::Gray(view), 1) => {
+                return self::resize(resizer, packed, &view, area, size, out);
+            }
+            (Picture::Rgb(view), _) => {
+                resize(&view, area, first)?;
+                convert::rgb_to_gray(first, out);
+            }
+            (Picture::Gray(view), _) => {
+                resize(&view, area, first)?;
+                convert::spread(first, out);
+            }
+            (Picture::Paired { luma, full, .. } | Picture::Planar { luma, full, .. }, 1) => {
+                resize(&luma, area, first)?;
+                convert::luma_to_gray(first, full, out);
+            }
+            (Picture::Paired { luma, chroma, full }, _) => {
+                let chroma_area = area.in_chroma(&luma, &chroma);
+                resize(&luma, area, first)?;
+                resize(&chroma, chroma_area, second)?;
+                convert::paired_to_rgb(first, second, size, full, out)?;
+            }
+            (Picture::Planar { luma, cb, cr, full }, _) => {
+                let chroma_area = area.in_chroma(&luma, &cb);
+                resize(&luma, area, first)?;
+                resize(&cb, chroma_area, second)?;
+                resize(&cr, chroma_area, third)?;
+                convert::planar_to_rgb([first, second, third], size, full, out)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn resize(
+    resizer: &mut Resizer,
+    packed: &mut Vec<u8>,
+    view: &View<'_>,
+    area: Area,
+    size: Size,
+    out: &mut [u8],
+) -> Result<(), ConvertError> {
+    match view.pixel {
+        1 => resize_typed::<U8>(resizer, packed, view, area, size, out),
+        2 => resize_typed::<U8x2>(resizer, packed, view, area, size, out),
+        _ => resize_typed::<U8x3>(resizer, packed, view, area, size, out),
+    }
+}
+
+fn resize_typed<P: PixelTrait + InnerPixel>(
+    resizer: &mut Resizer,
+    packed: &mut Vec<u8>,
+    view: &View<'_>,
+    area: Area,
+    size: Size,
+    out: &mut [u8],
+) -> Result<(), ConvertError> {
+    let failed = |error: &dyn std::fmt::Display| ConvertError::Resample(error.to_string());
+    let rows = view.height as usize;
+    // The library knows no gaps between rows: a gap of whole pixels is cut off, any other needs a tight copy.
+    let whole = view.stride.is_multiple_of(view.pixel) && view.bytes.len() >= view.stride * rows;
+    let (bytes, width) = if whole {
+        (view.bytes, view.stride / view.pixel)
+    } else {
+        packed.clear();
+        for y in 0..view.height {
+            packed.extend_from_slice(view.row(y));
+        }
+        (packed.as_slice(), view.width as usize)
+    };
+    let width = u32::try_from(width).map_err(|error| failed(&error))?;
+    let image = TypedImageRef::<P>::from_buffer(width, view.height, bytes).map_err(|error| failed(&error))?;
+    let image = TypedCroppedImage::from_ref(&image, 0, 0, view.width, view.height).map_err(|e| failed(&e))?;
+    let mut out =
+        TypedImage::<P>::from_buffer(size.width, size.height, out).map_err(|error| failed(&error))?;
+    // Rounding may push the part a hair's breadth over the edge, which the library refuses.
+    let (wide, high) = (f64::from(view.width), f64::from(view.height));
+    let (x, y) = (area.x.clamp(0.0, wide), area.y.clamp(0.0, high));
+    let options = ResizeOptions::new()
+        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
+        .use_alpha(false)
+        .crop(x, y, area.width.min(wide - x), area.height.min(high - y));
+    resizer.resize_typed(&image, &mut out, &options).map_err(|error| failed(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::frame::{
+        PixelFormat,
+        test_frames::{frame_of, gray, psnr, with_gaps},
+    };
+
+    const FORMATS: [PixelFormat; 5] =
+        [PixelFormat::Rgb8, PixelFormat::Gray8, PixelFormat::Nv12, PixelFormat::I420, PixelFormat::Yuyv];
+
+    fn smooth(x: u32, y: u32) -> [u8; 3] {
+        let wave = |v: u32, period: f32| (f32::sin(v as f32 / period) * 90.0 + 128.0) as u8;
+        [wave(x + 20, 31.0), wave(y + 5, 23.0), wave(x + 2 * y, 47.0)]
+    }
+
+    /// The `image` crate's antialiased triangle filter on the naive picture.
+    fn reference(size: Size, to: Size) -> Vec<u8> {
+        let picture = image::RgbImage::from_fn(size.width, size.height, |x, y| image::Rgb(smooth(x, y)));
+        image::imageops::resize(&picture, to.width, to.height, image::imageops::FilterType::Triangle)
+            .into_raw()
+    }
+
+    #[test]
+    fn every_format_scales_like_the_plain_filter() {
+        for (size, input) in [
+            (Size::new(320, 240), Size::new(160, 120)),
+            (Size::new(333, 219), Size::new(111, 73)),
+            (Size::new(64, 48), Size::new(160, 120)),
+        ] {
+            let mut scaler = Scaler::new();
+            for format in FORMATS {
+                let frame = frame_of(format, size, smooth);
+                let mut out = Vec::new();
+                let map = scaler.letterbox(&frame, input, 3, 0, &mut out).unwrap();
+                assert_eq!(map.inner, input);
+                let mut wanted = reference(size, input);
+                if format == PixelFormat::Gray8 {
+                    wanted.chunks_exact_mut(3).for_each(|p| p.fill(gray([p[0], p[1], p[2]])));
+                }
+                let quality = psnr(&wanted, &out);
+                assert!(quality > 40.0, "{format:?} {size} to {input}: {quality:.1} dB");
+                let mut gapped = Vec::new();
+                for gap in [3, 4] {
+                    scaler.letterbox(&with_gaps(&frame, gap), input, 3, 0, &mut gapped).unwrap();
+                    assert_eq!(out, gapped, "{format:?} with gaps of {gap}");
+                }
+                let grey_wanted: Vec<u8> = wanted.chunks_exact(3).map(|p| gray([p[0], p[1], p[2]])).collect();
+                scaler.letterbox(&frame, input, 1, 0, &mut out).unwrap();
+                let quality = psnr(&grey_wanted, &out);
+                assert!(quality > 40.0, "{format:?} {size} to {input} in grey: {quality:.1} dB");
+            }
+        }
+    }
+
+    #[test]
+    fn the_picture_stands_centred_in_its_border() {
+        let frame = frame_of(PixelFormat::Nv12, Size::new(40, 20), |_, _| [200, 200, 200]);
+        let mut out = vec![9; 3];
+        for (input, left, top) in
+            [(Size::new(20, 20), 0, 5), (Size::new(40, 10), 10, 0), (Size::new(41, 20), 0, 0)]
+        {
+            let map = Scaler::new().letterbox(&frame, input, 3, 114, &mut out).unwrap();
+            assert_eq!((map.left, map.top), (left, top), "{input}");
+            for y in 0..input.height {
+                for x in 0..input.width {
+                    let inside = (left..left + map.inner.width).contains(&x)
+                        && (top..top + map.inner.height).contains(&y);
+                    let value = out[((y * input.width + x) * 3) as usize];
+                    assert!(
+                        if inside { value.abs_diff(200) < 3 } else { value == 114 },
+                        "{x},{y} of {input}: {value}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn stripes_finer_than_the_input_turn_grey_and_not_into_moire() {
+        let frame = frame_of(PixelFormat::Gray8, Size::new(600, 60), |x, _| [((x % 2) * 255) as u8; 3]);
+        let mut out = Vec::new();
+        Scaler::new().letterbox(&frame, Size::new(130, 13), 1, 0, &mut out).unwrap();
+        assert!(out.iter().all(|v| v.abs_diff(128) < 25), "{out:?}");
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_name() {
+        let frame = frame_of(PixelFormat::Gray8, Size::new(6, 6), |_, _| [0; 3]);
+        let ask = |size, channels| Scaler::new().letterbox(&frame, size, channels, 0, &mut Vec::new());
+        assert!(matches!(ask(Size::new(0, 4), 3), Err(ConvertError::Size(_))));
+        assert!(matches!(ask(Size::new(4, 100_000), 3), Err(ConvertError::Size(_))));
+        assert!(matches!(ask(Size::new(4, 4), 4), Err(ConvertError::Channels(4))));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_frame_fits_any_input(
+            w in 1u32..70, h in 1u32..70, iw in 1u32..90, ih in 1u32..90, which in 0usize..5, gap in 0usize..7, rgb: bool,
+        ) {
+            let frame = with_gaps(&frame_of(FORMATS[which], Size::new(w, h), |_, _| [90, 90, 90]), gap);
+            let (mut out, input) = (Vec::new(), Size::new(iw, ih));
+            let channels = if rgb { 3 } else { 1 };
+            Scaler::new().letterbox(&frame, input, channels, 90, &mut out).unwrap();
+            prop_assert_eq!(out.len(), (iw * ih) as usize * usize::from(channels));
+            prop_assert!(out.iter().all(|v| v.abs_diff(90) <= 2), "an even picture became uneven: {:?}", out);
+        }
+    }
+}
