@@ -107,6 +107,9 @@ class Detector(nn.Module):
         outs = []
         for conv, q in zip(self.out, (q3, q4, self.head5(p5))):
             # Full precision here: distances need more than the 8 bits of bfloat16.
+            if self.gain is None:  # folded
+                outs.append(conv(q))
+                continue
             with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
                 outs.append(conv(q.float()) * self.gain)
         return tuple(outs)
@@ -126,7 +129,7 @@ def folded(model: Detector) -> Detector:
         for conv in model.out:
             conv.weight *= gain.view(-1, 1, 1, 1)
             conv.bias *= gain
-    model.gain = torch.ones_like(model.gain)
+    model.gain = None
     return model
 
 
