@@ -39,6 +39,11 @@ def shrink(image: np.ndarray, width: int = WIDTH, height: int = HEIGHT) -> np.nd
     return image
 
 
+def to_grey(image: np.ndarray, weights: np.ndarray = _LUMA) -> np.ndarray:
+    """RGB to grey by any weighting of the colours."""
+    return cv2.transform(image, (weights / weights.sum()).reshape(1, 3))
+
+
 @dataclass
 class Flat:
     grey: np.ndarray
@@ -168,10 +173,9 @@ class Photographer:
                 weights = _LUMA
             else:  # infrared and filters see colours differently
                 weights = np.float32([rng.uniform(.05, 1) for _ in range(3)])
-            weights = weights / weights.sum()
-            grey = cv2.transform(plate.image, weights.reshape(1, 3))
+            grey = to_grey(plate.image, weights)
             if grey.std() < 14:  # print that fades away in this light is not readable
-                grey = cv2.transform(plate.image, _LUMA.reshape(1, 3))
+                grey = to_grey(plate.image)
             return Flat(grey, plate.lines, plate.country)
 
     def shoot(self, ease: float = 0.0) -> tuple[np.ndarray, list[str]]:

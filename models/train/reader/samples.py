@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
-from plates import camera
+from plates import camera, draw_board
 
-from .crops import Backgrounds, Photographer, finish, shrink
+from .crops import Backgrounds, Flat, Photographer, finish, photograph, shrink, to_grey
 from .net import ALPHABET, HEIGHT, WIDTH
 from .real import RealSet, augment, weights
 
@@ -61,7 +61,9 @@ class Batches(IterableDataset):
 
     @staticmethod
     def _empty(rng: random.Random, backgrounds: Backgrounds) -> np.ndarray:
-        """A picture without a registration: a patch of a photograph, or a panel."""
+        """A picture without a registration: an advert, a patch of a photograph, or a panel."""
+        if rng.random() < .45:
+            return photograph(rng, Flat(to_grey(draw_board(rng, .5)), [""], "none"), backgrounds)
         w, h = rng.randint(60, 240), rng.randint(20, 70)
         picture = backgrounds.patch(rng, w, h)
         return finish(rng, picture, 14) if rng.random() < .7 else shrink(camera.light(rng, picture))
