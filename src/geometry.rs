@@ -131,6 +131,23 @@ impl Quad {
         Rect::between(Point::new(low(xs), low(ys)), Point::new(high(xs), high(ys)))
     }
 
+    /// The corners go round as they should: clockwise on the screen, no two edges crossing.
+    pub fn is_upright(&self) -> bool {
+        let [a, b, c, d] = self.0;
+        let turn = |p: Point, q: Point, r: Point| (q.x - p.x) * (r.y - q.y) - (q.y - p.y) * (r.x - q.x);
+        turn(a, b, c) > 0.0 && turn(b, c, d) > 0.0 && turn(c, d, a) > 0.0 && turn(d, a, b) > 0.0
+    }
+
+    /// Grown along its own edges: by `margin` of its width left and right, of its height above and below.
+    pub fn grown(&self, margin: f32) -> Self {
+        let [tl, tr, br, bl] = self.0;
+        // From `q` outwards by `margin` of the edge `p`-`q`, and likewise for the edge `r`-`q`.
+        let out = |q: Point, p: Point, r: Point| {
+            Point::new(q.x + margin * (2.0 * q.x - p.x - r.x), q.y + margin * (2.0 * q.y - p.y - r.y))
+        };
+        Self([out(tl, tr, bl), out(tr, tl, br), out(br, bl, tr), out(bl, br, tl)])
+    }
+
     /// Mean length of the left and the right edge: the height a reader cares about.
     pub fn height(&self) -> f32 {
         let [tl, tr, br, bl] = self.0;
@@ -224,6 +241,16 @@ mod tests {
         assert_eq!(a.iou(&a), 1.0);
         assert_eq!(a.iou(&Rect::new(40.0, 3.0, 10.0, 4.0)), 0.0);
         assert_eq!(Rect::new(0.0, 0.0, f32::NAN, 1.0).iou(&a), 0.0);
+    }
+
+    #[test]
+    fn a_quad_grows_as_its_box_does_and_knows_which_way_round_it_is() {
+        let area = Rect::new(10.0, 10.0, 20.0, 10.0);
+        assert_eq!(Quad::from(area).grown(0.1).bounds(), area.grown(0.1));
+        assert!(Quad::from(area).is_upright());
+        let [tl, tr, br, bl] = Quad::from(area).0;
+        assert!(!Quad([tr, tl, bl, br]).is_upright());
+        assert!(!Quad([tl, br, tr, bl]).is_upright());
     }
 
     #[test]

@@ -5,12 +5,14 @@
 //! `model::Description`, never in code.
 
 pub mod cpu;
+pub mod description;
 pub mod model;
+mod written;
 
 use std::fmt;
 
 use crate::geometry::Size;
-pub use model::Description;
+pub use description::Description;
 
 /// What runs a network (or reads a crop).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

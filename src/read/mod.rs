@@ -3,12 +3,24 @@
 //! Hands on [`PlateRead`]s: one OCR result with a probability per character and the alternatives it weighed.
 //! Voting over several reads is `passage`'s business, national formats are `plate::syntax`'s.
 
+pub mod choose;
+mod ctc;
+pub mod fallback;
+mod lattice;
+pub mod network;
+mod rectify;
+mod slots;
+
 use std::time::Duration;
 
 use crate::{
-    infer::EngineKind,
+    detect::Detection,
+    frame::{Frame, convert::ConvertError},
+    infer::{EngineKind, InferError},
     plate::{Confidence, PlateText},
 };
+pub use fallback::Fallback;
+pub use network::NetworkReader;
 
 /// One position of a read: what was chosen, and what else it could have been.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,4 +55,25 @@ pub struct PlateRead {
     /// Name of the model, from its description.
     pub model: String,
     pub took: Duration,
+}
+
+/// Why a crop could not be read. A crop that says nothing is no error.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("cutting out the plate: {0}")]
+    Convert(#[from] ConvertError),
+    #[error(transparent)]
+    Infer(#[from] InferError),
+}
+
+/// Reads plates out of frames. Not shared between threads: each worker has its own.
+pub trait Reader: Send + std::fmt::Debug {
+    /// What runs it.
+    fn engine(&self) -> EngineKind;
+
+    /// Which network it is, for events.
+    fn model(&self) -> &str;
+
+    /// Reads the plate that was detected there; `None` if it says nothing that could be a plate.
+    fn read(&mut self, frame: &Frame, detection: &Detection) -> Result<Option<PlateRead>, ReadError>;
 }

@@ -1,0 +1,197 @@
+//! What is known about a network: its input, its outputs, how they are decoded, how it was made.
+//!
+//! Everything the program knows about a network stands in its description, nothing in code. How the file is
+//! written is `written`'s business, finding it `model`'s, what the numbers mean `detect`'s and `read`'s.
+
+use std::path::PathBuf;
+
+use super::{InferError, Tensor};
+use crate::geometry::Size;
+
+/// Most positions a reader network may give.
+const MAX_POSITIONS: usize = 512;
+
+/// What a network is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Task {
+    Detect,
+    Read,
+}
+
+impl Task {
+    /// Its name in a description; with `.toml` behind it (`detector.toml`, `reader.toml`) see [`Task::file_name`].
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Detect => "detect",
+            Self::Read => "read",
+        }
+    }
+
+    /// The description looked for in a directory of models.
+    pub const fn file_name(self) -> &'static str {
+        match self {
+            Self::Detect => "detector.toml",
+            Self::Read => "reader.toml",
+        }
+    }
+}
+
+/// How a picture is brought to the input size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// Proportions kept, the rest filled with this grey.
+    Letterbox { pad: u8 },
+    /// Each axis scaled by itself.
+    Stretch,
+}
+
+/// What a network takes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    /// The input's name in the model file.
+    pub name: String,
+    pub size: Size,
+    /// 1 (grey) or 3 (red, green, blue).
+    pub channels: u8,
+    /// Per channel, of a value between 0 and 1: it is fed `(value - mean) / std`.
+    pub mean: Vec<f32>,
+    pub std: Vec<f32>,
+    pub fit: Fit,
+}
+
+/// How the raw outputs become boxes or characters.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decoder {
+    /// Per stride one map of score, edge distances and, with `corners`, four corner offsets.
+    YoloRaw { strides: Vec<u32>, corners: bool },
+    /// Positions by classes, one class is the blank between characters.
+    Ctc { alphabet: Vec<char>, blank: usize },
+    /// A class per character slot, one class is the empty slot.
+    Slots { alphabet: Vec<char>, pad: usize },
+    /// Boxes after suppression on a Hailo.
+    YoloNms,
+    /// The two raw maps of Hailo's `tiny_yolov4_license_plates`.
+    YoloV4TinyRaw,
+}
+
+impl Decoder {
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::YoloRaw { .. } => "yolo-raw",
+            Self::Ctc { .. } => "ctc",
+            Self::Slots { .. } => "slots",
+            Self::YoloNms => "yolo-nms",
+            Self::YoloV4TinyRaw => "yolov4-tiny-raw",
+        }
+    }
+
+    pub const fn task(&self) -> Task {
+        match self {
+            Self::YoloRaw { .. } | Self::YoloNms | Self::YoloV4TinyRaw => Task::Detect,
+            Self::Ctc { .. } | Self::Slots { .. } => Task::Read,
+        }
+    }
+}
+
+/// What is cut out of the frame for a reader.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Crop {
+    /// The box is grown by this share of its width left and right, of its height above and below.
+    pub margin: f32,
+    /// Straighten by the plate's corners where the detector gives them.
+    pub rectify: bool,
+}
+
+/// A network and everything needed to use it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Description {
+    /// Goes into every event, so that a read can be traced to its network.
+    pub name: String,
+    pub task: Task,
+    /// The network file, beside its description.
+    pub file: PathBuf,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+    pub licence: String,
+    pub trained_on: Vec<String>,
+    pub input: Input,
+    /// Names of the outputs in the model file, in the order the decoder wants them.
+    pub outputs: Vec<String>,
+    pub decoder: Decoder,
+    pub crop: Crop,
+    /// Least score of a box (or probability of a read) worth handing on.
+    pub score: f32,
+    /// Two boxes overlapping more than this are one plate.
+    pub iou: f32,
+    /// Logits are divided by this before they become probabilities.
+    pub temperature: f32,
+    /// What was measured, as its author wrote it.
+    pub accuracy: toml::Table,
+}
+
+impl Description {
+    /// Shapes are what the decoder can read; called once at load and before every decoding.
+    pub fn check_outputs(&self, outputs: &[Tensor]) -> Result<(), InferError> {
+        for (i, name) in self.outputs.iter().enumerate() {
+            let expected = self.expected(i);
+            let wrong = |got: &[usize]| InferError::Output {
+                model: self.name.clone(),
+                output: name.clone(),
+                got: got.to_vec(),
+                expected: expected.describe(),
+            };
+            let tensor = outputs.get(i).ok_or_else(|| wrong(&[]))?;
+            let values = tensor.shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
+            if !expected.fits(&tensor.shape) || values != Some(tensor.values.len()) {
+                return Err(wrong(&tensor.shape));
+            }
+        }
+        Ok(())
+    }
+
+    fn expected(&self, output: usize) -> Expected {
+        let size = self.input.size;
+        match &self.decoder {
+            Decoder::YoloRaw { strides, corners } => {
+                let stride = strides.get(output).copied().unwrap_or(1).max(1);
+                Expected::Map {
+                    channels: if *corners { 13 } else { 5 },
+                    rows: (size.height / stride) as usize,
+                    columns: (size.width / stride) as usize,
+                }
+            }
+            Decoder::Ctc { alphabet, .. } | Decoder::Slots { alphabet, .. } => {
+                Expected::Positions { classes: alphabet.len() + 1 }
+            }
+            Decoder::YoloNms | Decoder::YoloV4TinyRaw => Expected::Any,
+        }
+    }
+}
+
+/// The shape a decoder wants of one output, without the batch dimension.
+enum Expected {
+    Map { channels: usize, rows: usize, columns: usize },
+    Positions { classes: usize },
+    Any,
+}
+
+impl Expected {
+    fn fits(&self, shape: &[usize]) -> bool {
+        match (self, shape) {
+            (Self::Map { channels, rows, columns }, [c, h, w]) => c == channels && h == rows && w == columns,
+            (Self::Positions { classes }, [t, c]) => (1..=MAX_POSITIONS).contains(t) && c == classes,
+            (Self::Any, _) => true,
+            _ => false,
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Map { channels, rows, columns } => format!("[{channels}, {rows}, {columns}]"),
+            Self::Positions { classes } => {
+                format!("[positions (1 to {MAX_POSITIONS}), {classes} classes = alphabet and blank]")
+            }
+            Self::Any => "anything".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The description file as its author writes it (`detector.toml`, `reader.toml`), and what makes it valid.
+//!
+//! Unknown keys, wrong types and nonsense are errors that name the file and the place in it.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{
+    description::{Crop, Decoder, Description, Fit, Input, Task},
+    model::ModelError,
+};
+use crate::geometry::Size;
+
+/// The description format this program reads.
+const FORMAT: u32 = 1;
+/// Largest side of a network's input, in pixels.
+const MAX_INPUT: u32 = 4096;
+impl Description {
+    /// Reads a description's text; `path` is where it came from (the network file is looked for beside it).
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ModelError> {
+        let syntax = |e: toml::de::Error| ModelError::Syntax { file: path.into(), problem: e.to_string() };
+        let version: Version = toml::from_str(text).map_err(syntax)?;
+        if version.format != FORMAT {
+            return Err(ModelError::Format { file: path.into(), found: version.format, known: FORMAT });
+        }
+        let written: Written = toml::from_str(text).map_err(syntax)?;
+        written.check(path).map_err(|problem| ModelError::Nonsense { file: path.into(), problem })
+    }
+}
+
+/// Only the version, so that a newer format is reported as such and not as a list of unknown keys.
+#[derive(Deserialize)]
+struct Version {
+    format: u32,
+}
+
+/// The file as written.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Written {
+    #[expect(dead_code, reason = "already looked at through `Version`")]
+    format: u32,
+    name: String,
+    task: WrittenTask,
+    file: String,
+    sha256: String,
+    licence: String,
+    #[serde(default)]
+    trained_on: Vec<String>,
+    input: WrittenInput,
+    output: WrittenOutput,
+    #[serde(default)]
+    crop: WrittenCrop,
+    #[serde(default)]
+    threshold: WrittenThreshold,
+    #[serde(default)]
+    calibration: WrittenCalibration,
+    #[serde(default)]
+    accuracy: toml::Table,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct WrittenInput {
+    name: String,
+    width: u32,
+    height: u32,
+    channels: u8,
+    #[expect(dead_code, reason = "there is one layout; the type refuses others")]
+    layout: Layout,
+    mean: Vec<f32>,
+    std: Vec<f32>,
+    fit: WrittenFit,
+    pad: Option<u8>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum WrittenTask {
+    Detect,
+    Read,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Layout {
+    Nchw,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum WrittenFit {
+    Letterbox,
+    Stretch,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct WrittenOutput {
+    decoder: DecoderName,
+    names: Vec<String>,
+    strides: Option<Vec<u32>>,
+    corners: Option<bool>,
+    alphabet: Option<String>,
+    blank: Option<usize>,
+    pad: Option<usize>,
+}
+
+#[derive(Deserialize)]
+enum DecoderName {
+    #[serde(rename = "yolo-raw")]
+    YoloRaw,
+    #[serde(rename = "ctc")]
+    Ctc,
+    #[serde(rename = "slots")]
+    Slots,
+    #[serde(rename = "yolo-nms")]
+    YoloNms,
+    #[serde(rename = "yolov4-tiny-raw")]
+    YoloV4TinyRaw,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct WrittenCrop {
+    #[serde(default)]
+    margin: f32,
+    #[serde(default)]
+    rectify: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct WrittenThreshold {
+    score: f32,
+    iou: f32,
+}
+
+impl Default for WrittenThreshold {
+    fn default() -> Self {
+        Self { score: 0.0, iou: 0.5 }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct WrittenCalibration {
+    temperature: f32,
+}
+
+impl Default for WrittenCalibration {
+    fn default() -> Self {
+        Self { temperature: 1.0 }
+    }
+}
+
+impl Written {
+    /// Every rule that the types cannot hold; the error names table and key.
+    fn check(self, path: &Path) -> Result<Description, String> {
+        require(!self.name.trim().is_empty(), || "name is empty".to_owned())?;
+        let plain = Path::new(&self.file).file_name() == Some(self.file.as_ref());
+        require(plain, || format!("file = {:?} must be a file name beside the description", self.file))?;
+        let digest = self.sha256.to_ascii_lowercase();
+        let hexadecimal = digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit());
+        require(hexadecimal, || "sha256 must be 64 hexadecimal digits".to_owned())?;
+        let input = self.input.check()?;
+        let outputs = self.output.names.clone();
+        let decoder = self.output.check(input.size)?;
+        let task = match self.task {
+            WrittenTask::Detect => Task::Detect,
+            WrittenTask::Read => Task::Read,
+        };
+        require(decoder.task() == task, || {
+            format!("[output] decoder {:?} is not for task {:?}", decoder.as_str(), task.as_str())
+        })?;
+        share("[threshold] score", self.threshold.score)?;
+        share("[threshold] iou", self.threshold.iou)?;
+        let margin = self.crop.margin;
+        require((0.0..=2.0).contains(&margin), || {
+            format!("[crop] margin is {margin}; 0 to 2 times the box makes sense")
+        })?;
+        let temperature = self.calibration.temperature;
+        require((0.01..=100.0).contains(&temperature), || {
+            format!("[calibration] temperature is {temperature}; it must be between 0.01 and 100")
+        })?;
+        Ok(Description {
+            name: self.name,
+            task,
+            file: path.with_file_name(&self.file),
+            sha256: digest,
+            licence: self.licence,
+            trained_on: self.trained_on,
+            input,
+            outputs,
+            decoder,
+            crop: Crop { margin, rectify: self.crop.rectify },
+            score: self.threshold.score,
+            iou: self.threshold.iou,
+            temperature,
+            accuracy: self.accuracy,
+        })
+    }
+}
+
+impl WrittenInput {
+    fn check(self) -> Result<Input, String> {
+        let sensible = |side| (1..=MAX_INPUT).contains(&side);
+        require(sensible(self.width) && sensible(self.height), || {
+            format!("[input] {}x{}: width and height go from 1 to {MAX_INPUT}", self.width, self.height)
+        })?;
+        require(matches!(self.channels, 1 | 3), || {
+            format!("[input] channels is {}; 1 (grey) or 3 (red, green, blue)", self.channels)
+        })?;
+        let count = usize::from(self.channels);
+        require(self.mean.len() == count && self.std.len() == count, || {
+            format!("[input] mean and std need {count} numbers, one per channel")
+        })?;
+        require(self.mean.iter().all(|m| m.is_finite()), || "[input] mean holds no number".to_owned())?;
+        require(self.std.iter().all(|&s| s.is_finite() && s > 0.0), || {
+            "[input] std must be above 0".to_owned()
+        })?;
+        let fit = match (self.fit, self.pad) {
+            (WrittenFit::Letterbox, pad) => Fit::Letterbox { pad: pad.unwrap_or(114) },
+            (WrittenFit::Stretch, None) => Fit::Stretch,
+            (WrittenFit::Stretch, Some(_)) => {
+                return Err("[input] pad has a meaning only with fit = \"letterbox\"".to_owned());
+            }
+        };
+        Ok(Input {
+            name: self.name,
+            size: Size::new(self.width, self.height),
+            channels: self.channels,
+            mean: self.mean,
+            std: self.std,
+            fit,
+        })
+    }
+}
+
+impl WrittenOutput {
+    fn check(self, input: Size) -> Result<Decoder, String> {
+        require((1..=16).contains(&self.names.len()), || {
+            format!("[output] names has {} entries; 1 to 16 make sense", self.names.len())
+        })?;
+        match self.decoder {
+            DecoderName::YoloRaw => {
+                unused("yolo-raw", "alphabet", &self.alphabet)?;
+                unused("yolo-raw", "blank", &self.blank)?;
+                unused("yolo-raw", "pad", &self.pad)?;
+                let strides = self.strides.ok_or("[output] yolo-raw needs strides, one per name")?;
+                require(strides.len() == self.names.len(), || {
+                    format!("[output] {} names but {} strides", self.names.len(), strides.len())
+                })?;
+                let fits = |&s: &u32| s > 0 && input.width % s == 0 && input.height % s == 0;
+                require(strides.iter().all(fits), || {
+                    format!("[output] strides {strides:?} do not divide the input of {input}")
+                })?;
+                Ok(Decoder::YoloRaw { strides, corners: self.corners.unwrap_or(false) })
+            }
+            DecoderName::Ctc => {
+                unused("ctc", "strides", &self.strides)?;
+                unused("ctc", "corners", &self.corners)?;
+                unused("ctc", "pad", &self.pad)?;
+                let (alphabet, blank) = letters("ctc", "blank", &self.names, self.alphabet, self.blank)?;
+                Ok(Decoder::Ctc { alphabet, blank })
+            }
+            DecoderName::Slots => {
+                unused("slots", "strides", &self.strides)?;
+                unused("slots", "corners", &self.corners)?;
+                unused("slots", "blank", &self.blank)?;
+                let (alphabet, pad) = letters("slots", "pad", &self.names, self.alphabet, self.pad)?;
+                Ok(Decoder::Slots { alphabet, pad })
+            }
+            DecoderName::YoloNms => Ok(Decoder::YoloNms),
+            DecoderName::YoloV4TinyRaw => Ok(Decoder::YoloV4TinyRaw),
+        }
+    }
+}
+
+/// A reader's characters and the class that is none of them.
+fn letters(
+    decoder: &str,
+    key: &str,
+    names: &[String],
+    alphabet: Option<String>,
+    none: Option<usize>,
+) -> Result<(Vec<char>, usize), String> {
+    require(names.len() == 1, || format!("[output] {decoder} has one output, names has {}", names.len()))?;
+    let alphabet: Vec<char> =
+        alphabet.ok_or_else(|| format!("[output] {decoder} needs an alphabet"))?.chars().collect();
+    let plain = |c: &char| c.is_ascii_uppercase() || c.is_ascii_digit();
+    require(!alphabet.is_empty() && alphabet.iter().all(plain), || {
+        "[output] alphabet may hold A-Z and 0-9 only (the blank is not part of it)".to_owned()
+    })?;
+    let twice = alphabet.iter().enumerate().find(|(i, c)| alphabet.iter().take(*i).any(|d| d == *c));
+    if let Some((_, c)) = twice {
+        return Err(format!("[output] alphabet holds {c:?} twice"));
+    }
+    let none =
+        none.ok_or_else(|| format!("[output] {decoder} needs {key}, the class that is no character"))?;
+    require(none <= alphabet.len(), || {
+        format!("[output] {key} is class {none}, but there are only {} classes", alphabet.len() + 1)
+    })?;
+    Ok((alphabet, none))
+}
+
+fn require(holds: bool, problem: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(problem()) }
+}
+
+fn share(key: &str, value: f32) -> Result<(), String> {
+    require((0.0..=1.0).contains(&value), || format!("{key} is {value}; it must be between 0 and 1"))
+}
+
+fn unused<T>(decoder: &str, key: &str, value: &Option<T>) -> Result<(), String> {
+    require(value.is_none(), || format!("[output] {key} has no meaning for decoder {decoder:?}"))
+}
