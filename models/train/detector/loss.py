@@ -98,7 +98,7 @@ def losses(outputs, batch):
     total = want.sum().clamp(min=1.0)
 
     # Score: the better the overlap, the more; easy background counts for little.
-    weight = torch.where(want > 0, want, 0.75 * score**2)
+    weight = torch.where(want > 0, want, score**1.5)
     # Areas nobody can judge do not count as background.
     inside = (
         (points.view(1, 1, -1, 2) >= batch["ignore"][..., None, :2])

@@ -24,7 +24,7 @@ from .samples import Batches
 class Average:
     """Running average of the weights: what is measured and exported."""
 
-    def __init__(self, model, keep=0.9995):
+    def __init__(self, model, keep=0.998):
         self.model = copy.deepcopy(model).eval()
         self.keep, self.steps = keep, 0
 
