@@ -96,6 +96,8 @@ def look(rng: random.Random, country: str, two: bool) -> Look:
         plate.picture = rng.uniform(.1, .4)
     y0, y1 = rng.uniform(.24, .32), rng.uniform(.70, .80)
     plate.text = (rng.uniform(.03, .09), y0, rng.uniform(.91, .97), y1)
+    if rng.random() < .12:
+        plate.logo = rng.uniform(.14, .26)
     name_ink = plate.ink if rng.random() < .5 else jitter(rng, rng.choice((_NAVY, (190, 30, 40), BLACK, _GREEN, (150, 60, 120))))
     if sum(plate.ground) < 330:
         name_ink = plate.ink

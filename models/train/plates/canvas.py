@@ -118,6 +118,24 @@ def foreign_sign(rng: random.Random, size: int) -> np.ndarray:
     return mask
 
 
+def badge(rng: random.Random, canvas: Canvas, cx: float, cy: float, rx: float, ry: float) -> None:
+    """A picture of no meaning: a ground and some smaller shapes on it, as arms and logos look from afar."""
+    rx, ry = max(int(rx), 2), max(int(ry), 2)
+    centre = (int(cx), int(cy))
+    tone = tuple(rng.randint(0, 255) for _ in range(3))
+    if rng.random() < .6:
+        cv2.ellipse(canvas.image, centre, (rx, ry), 0, 0, 360, tone, -1 if rng.random() < .7 else max(rx // 5, 1), cv2.LINE_AA)
+    elif rng.random() < .6:
+        cv2.rectangle(canvas.image, (centre[0] - rx, centre[1] - ry), (centre[0] + rx, centre[1] + ry), tone, -1)
+    for _ in range(rng.randint(2, 6)):
+        tone = tuple(rng.randint(0, 255) for _ in range(3))
+        points = np.array([(cx + rng.gauss(0, .5) * rx, cy + rng.gauss(0, .5) * ry) for _ in range(rng.randint(3, 6))], np.int32)
+        if rng.random() < .6:
+            cv2.fillPoly(canvas.image, [points], tone, cv2.LINE_AA)
+        else:
+            cv2.polylines(canvas.image, [points], rng.random() < .5, tone, max(1, rx // 6), cv2.LINE_AA)
+
+
 def emblem(rng: random.Random, canvas: Canvas, x: float, cy: float, size: float) -> float:
     """A seal, arms or picture between groups; returns its width."""
     width = size * rng.uniform(.45, 1.0)
@@ -136,7 +154,9 @@ def emblem(rng: random.Random, canvas: Canvas, x: float, cy: float, size: float)
     elif kind < .6:
         pts = np.array([(cx + int(rng.uniform(-1, 1) * r), cy + int(rng.uniform(-1, 1) * size * .42)) for _ in range(rng.randint(4, 9))])
         cv2.fillPoly(image, [pts], tone, cv2.LINE_AA)
-    elif kind < .8:
+    elif kind < .72:
+        badge(rng, canvas, cx, cy, r, size * .45)
+    elif kind < .86:
         shield = np.array([(cx - r, cy - r), (cx + r, cy - r), (cx + r, cy + r // 3), (cx, cy + r + r // 3), (cx - r, cy + r // 3)])
         cv2.fillPoly(image, [shield], tone, cv2.LINE_AA)
         cv2.line(image, (cx, cy - r), (cx, cy + r), tuple(rng.randint(0, 255) for _ in range(3)), max(r // 3, 1), cv2.LINE_AA)

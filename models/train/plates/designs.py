@@ -41,6 +41,8 @@ class Look:
     stack: int = 0
     stack_right: bool = False
     boxed_tail: bool = False
+    logo: float = 0.0  # a picture of this width (part of the plate) left of the text
+    foreign_row: float = 0.0  # a row of foreign script on top, part of the height
     gradient: tuple[int, int, int] | None = None
 
 
@@ -205,7 +207,9 @@ def pakistani(rng, country, two):
     elif style < .5:
         look.words.append(("ICT", .5, .1, .11, BLACK, False))
         look.words.append(("ISLAMABAD", .5, .9, .12, BLACK, False))
-        look.text = (.06, .25, .94, .76)
+        y = rng.uniform(.24, .34)
+        look.text = (.06, y, .94, y + rng.uniform(.36, .48))
+        look.role = rng.choice(("pk", "eu", "din", "us"))
     elif style < .6:
         look.words.append(("ICT-ISLAMABAD", .55, .88, .14, BLACK, False))
         look.picture = .2
@@ -217,9 +221,9 @@ def pakistani(rng, country, two):
     elif style < .9:
         look.ground, look.ink = jitter(rng, BLACK), WHITE
         look.text = (.05, .1, .95, .9)
-    look.gap = rng.uniform(.3, .7)
-    look.spacing = rng.uniform(.08, .25)
-    look.tail_scale = rng.choice((1.0, 1.0, .6))
+    look.gap = rng.uniform(.3, .8)
+    look.spacing = rng.uniform(.08, .32)
+    look.tail_scale = rng.choice((1.0, .55, .65)) if two else 1.0
     look.border = (look.ink, 3, rng.uniform(1, 5)) if rng.random() < .6 else None
     look.bolts = rng.choice((corner_bolts(rng), wide_bolts(rng)))
     look.emboss = rng.choice((0, .2, .35))
@@ -262,8 +266,13 @@ def asian(rng, country, two):
             look.ground, look.ink = jitter(rng, BLACK), WHITE
         look.words.append((f"{rng.randint(1, 12):02d} . {rng.randint(10, 29)}", .5, .88, .14, look.ink, False))
         look.text = (.05, .1, .95, .74)
-    elif country in ("AE", "SA") and rng.random() < .6:
-        look.right_band = (.12, jitter(rng, (200, 200, 205)), "KSA")
+    elif country in ("AE", "SA"):
+        if rng.random() < .6:
+            look.right_band = (.12, jitter(rng, (200, 200, 205)), "KSA")
+        if rng.random() < .5:
+            look.size = rng.choice(((335, 155), (520, 110)))
+            look.foreign_row = rng.uniform(.3, .48)
+            look.text = (.05, look.foreign_row + .06, .95, .92)
     look.border = (look.ink, rng.uniform(2, 4), rng.uniform(1, 4)) if rng.random() < .6 else None
     look.bolts = rng.choice((wide_bolts(rng), corner_bolts(rng)))
     return look
@@ -306,6 +315,10 @@ def southern(rng, country, two):
     look.bolts = rng.choice((corner_bolts(rng), wide_bolts(rng)))
     look.widen, look.spacing, look.gap = rng.uniform(.9, 1.2), rng.uniform(.1, .25), rng.uniform(.25, .6)
     look.dash = .7
+    if country == "AU" and not top and rng.random() < .4:  # the state's letters one above the other
+        for row, letter in enumerate(rng.choice(("NSW", "VIC", "QLD", "ACT"))):
+            look.words.append((letter, .045, .3 + .2 * row, .15, look.ink, False))
+        look.text = (.09, .12, .96, .88)
     return look
 
 
@@ -324,6 +337,7 @@ def anything(rng, country, two):
     look.bolts = rng.choice((corner_bolts(rng), wide_bolts(rng)))
     look.emboss = rng.choice((0, .2, .4))
     look.picture = .3 if rng.random() < .1 else 0
+    look.logo = rng.uniform(.12, .25) if rng.random() < .08 else 0
     look.align = rng.choice(("centre", "justify"))
     return look
 

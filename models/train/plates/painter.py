@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from . import texts
-from .canvas import Canvas, bolt, set_line, sticker
+from .canvas import Canvas, badge, bolt, foreign_sign, set_line, sticker
 from .designs import Look, look_of
 from .faces import POOL
 
@@ -71,6 +71,13 @@ def _characters(rng, sheet, look, laid, w, h):
     x0, y0, x1, y1 = look.text
     if look.right_band:
         x1 = min(x1, 1 - look.right_band[0] - .02)
+    if look.logo:
+        badge(rng, sheet, (x0 + look.logo / 2) * w, (y0 + y1) / 2 * h, look.logo * w * .45, (y1 - y0) * h * .55)
+        x0 += look.logo + .02
+    if look.foreign_row:
+        size = int(look.foreign_row * h * .8)
+        for i in range(rng.randint(3, 6)):
+            sheet.stamp(foreign_sign(rng, size), (x0 + .02) * w + i * size * 1.25, h * .06)
     box = (x0 * w, y0 * h, x1 * w, y1 * h)
     how = dict(spacing=look.spacing, gap=look.gap, dash=look.dash, align=look.align, widen=look.widen)
     parts = [p for p in laid.split("/")]
