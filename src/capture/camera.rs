@@ -1,0 +1,301 @@
+//! The thread of one camera: opens its source, delivers frames, counts, waits and opens again.
+
+use std::{
+    io,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use super::{CameraState, CameraStats, CaptureError, Origin, Retry, Source};
+use crate::{
+    backoff::{self, Backoff},
+    frame::Frame,
+    mailbox::{Receiver, Sender, Sent, WhenFull, mailbox},
+    shutdown::{Stop, Trigger, shutdown},
+};
+
+/// How frames reach whoever looks at them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// The latest few; older ones are forgotten and counted. For live cameras and real-time replay.
+    Latest(usize),
+    /// Every one; the camera waits while this many are waiting. For recordings as fast as possible.
+    Every(usize),
+}
+
+/// A running camera. Dropping it stops the thread and waits for it, at most about a second.
+#[derive(Debug)]
+pub struct Camera {
+    trigger: Option<Trigger>,
+    thread: Option<JoinHandle<()>>,
+    stats: Arc<CameraStats>,
+}
+
+impl Camera {
+    /// Starts the thread. The mailbox closes when the recording is over or the camera is stopped.
+    pub fn start(
+        source: Box<dyn Source>,
+        origin: &Origin,
+        delivery: Delivery,
+        patience: backoff::Settings,
+    ) -> io::Result<(Self, Receiver<Frame>)> {
+        let (sender, receiver) = match delivery {
+            Delivery::Latest(places) => mailbox(places, WhenFull::ForgetOldest),
+            Delivery::Every(places) => mailbox(places, WhenFull::Wait),
+        };
+        let (trigger, stop) = shutdown();
+        let run = Run { source, origin: origin.clone(), sender, stop, backoff: Backoff::new(patience) };
+        let name = format!("camera {}", origin.camera);
+        // Linux shows 15 bytes of a thread's name; the rest is for panics and debuggers.
+        let thread = thread::Builder::new().name(name).spawn(move || run.until_stopped())?;
+        let stats = Arc::clone(&origin.stats);
+        Ok((Self { trigger: Some(trigger), thread: Some(thread), stats }, receiver))
+    }
+
+    pub fn stats(&self) -> &Arc<CameraStats> {
+        &self.stats
+    }
+
+    /// The thread is over: the recording ended or failed.
+    pub fn is_finished(&self) -> bool {
+        self.thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Tells the thread to stop without waiting for it.
+    pub fn stop(&mut self) {
+        self.trigger = None;
+    }
+}
+
+impl Drop for Camera {
+    fn drop(&mut self) {
+        self.stop();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("a camera thread panicked; this is a bug in amslpr");
+        }
+    }
+}
+
+struct Run {
+    source: Box<dyn Source>,
+    origin: Origin,
+    sender: Sender<Frame>,
+    stop: Stop,
+    backoff: Backoff,
+}
+
+/// Why one opening of the source was over.
+enum Over {
+    Ended,
+    Stopped,
+    Broke(CaptureError),
+}
+
+impl Run {
+    fn until_stopped(mut self) {
+        let stats = Arc::clone(&self.origin.stats);
+        let mut last_words = String::new();
+        let state = loop {
+            match self.once() {
+                Over::Ended | Over::Stopped => break CameraState::Ended,
+                Over::Broke(error) => {
+                    let words = error.to_string();
+                    stats.failed(&words);
+                    let retry = error.retry();
+                    let camera = self.origin.camera.clone();
+                    if retry == Retry::Never {
+                        tracing::error!(%camera, error = %words, "camera failed for good");
+                        break CameraState::Failed;
+                    }
+                    stats.set_state(CameraState::Retrying);
+                    let wait = self.wait_after(retry);
+                    // The same words again and again are one fact.
+                    if words == last_words {
+                        tracing::debug!(%camera, error = %words, ?wait, "camera still broken");
+                    } else {
+                        tracing::warn!(%camera, error = %words, ?wait, "camera broke; opening it again");
+                        last_words = words;
+                    }
+                    if self.stop.wait_timeout(wait) {
+                        break CameraState::Ended;
+                    }
+                    stats.reopening();
+                }
+            }
+        };
+        stats.set_state(state);
+    }
+
+    fn wait_after(&mut self, retry: Retry) -> Duration {
+        let chance = backoff::chance();
+        match retry {
+            Retry::Soon => self.backoff.after_failure(chance),
+            Retry::Rarely | Retry::Never => self.backoff.after_refusal(chance),
+        }
+    }
+
+    /// From one opening to the next.
+    fn once(&mut self) -> Over {
+        let mut stream = match self.source.open(&self.stop) {
+            Ok(stream) => stream,
+            Err(_) if self.stop.is_stopped() => return Over::Stopped,
+            Err(error) => return Over::Broke(error),
+        };
+        let stats = Arc::clone(&self.origin.stats);
+        loop {
+            if self.stop.is_stopped() {
+                return Over::Stopped;
+            }
+            match stream.next(&self.stop) {
+                Ok(Some(frame)) => {
+                    if stats.state() != CameraState::Live {
+                        stats.set_state(CameraState::Live);
+                        tracing::info!(camera = %self.origin.camera, source = %self.source.describe(), size = %frame.size, "camera live");
+                    }
+                    self.backoff.succeeded();
+                    match self.sender.send(frame, || self.stop.is_stopped()) {
+                        Sent::Kept => stats.delivered_picture(self.origin.clock.now(), false),
+                        Sent::Forgot => stats.delivered_picture(self.origin.clock.now(), true),
+                        Sent::Lost => return Over::Stopped,
+                    }
+                }
+                Ok(None) if self.stop.is_stopped() => return Over::Stopped,
+                Ok(None) => return Over::Ended,
+                Err(error) => return Over::Broke(error),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{
+        capture::{Counts, Fault, Form, Stream},
+        clock::{Clock, ManualClock},
+        frame::{Buffer, CameraId, PixelFormat},
+        geometry::Size,
+        mailbox::Received,
+    };
+
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// Opens as its script says: frames to give, then how it ends.
+    struct Scripted {
+        openings: Arc<Mutex<Vec<Result<(u64, Option<Fault>), Fault>>>>,
+        origin: Origin,
+    }
+
+    struct Opened {
+        left: u64,
+        end: Option<Fault>,
+        origin: Origin,
+    }
+
+    impl Source for Scripted {
+        fn describe(&self) -> String {
+            "a script".to_owned()
+        }
+
+        fn open(&mut self, stop: &Stop) -> Result<Box<dyn Stream>, CaptureError> {
+            let mut openings = self.openings.lock().unwrap();
+            if openings.is_empty() {
+                drop(openings);
+                stop.wait_timeout(LONG);
+                return Err(CaptureError::new("script", Fault::Gone));
+            }
+            match openings.remove(0) {
+                Ok((left, end)) => Ok(Box::new(Opened { left, end, origin: self.origin.clone() })),
+                Err(fault) => Err(CaptureError::new("script", fault)),
+            }
+        }
+    }
+
+    impl Stream for Opened {
+        fn next(&mut self, _: &Stop) -> Result<Option<Frame>, CaptureError> {
+            if self.left == 0 {
+                return self.end.take().map_or(Ok(None), |fault| Err(CaptureError::new("script", fault)));
+            }
+            self.left -= 1;
+            let form = Form { size: Size::new(2, 2), format: PixelFormat::Gray8, full_range: true };
+            let seq = self.origin.stats.saw_picture();
+            let at = (self.origin.clock.now(), self.origin.clock.wall());
+            Ok(Some(self.origin.frame(seq, at, form, Buffer::from(vec![0; 4]))))
+        }
+    }
+
+    fn start(
+        openings: Vec<Result<(u64, Option<Fault>), Fault>>,
+        delivery: Delivery,
+    ) -> (Camera, Receiver<Frame>) {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
+        let origin = Origin::new(CameraId::new("gate"), clock, 8);
+        let source = Scripted { openings: Arc::new(Mutex::new(openings)), origin: origin.clone() };
+        let quick = backoff::Settings {
+            first: Duration::from_millis(1),
+            longest: Duration::from_millis(2),
+            jitter: 0.0,
+        };
+        Camera::start(Box::new(source), &origin, delivery, quick).unwrap()
+    }
+
+    fn received(receiver: &Receiver<Frame>) -> Vec<u64> {
+        std::iter::from_fn(|| match receiver.receive(LONG) {
+            Received::Item(frame) => Some(frame.seq),
+            _ => None,
+        })
+        .collect()
+    }
+
+    #[test]
+    fn a_recording_delivers_every_frame_and_ends() {
+        let (camera, receiver) = start(vec![Ok((300, None))], Delivery::Every(2));
+        assert_eq!(received(&receiver), (0..300).collect::<Vec<_>>());
+        assert_eq!(camera.stats().state(), CameraState::Ended);
+        assert_eq!(camera.stats().counts(), Counts { seen: 300, delivered: 300, ..Counts::default() });
+    }
+
+    #[test]
+    fn a_camera_that_breaks_is_opened_again_and_goes_on_counting() {
+        let script = vec![
+            Err(Fault::Missing),
+            Ok((3, Some(Fault::Stalled(LONG)))),
+            Err(Fault::Busy),
+            Ok((2, Some(Fault::CutOff { frames: 2 }))),
+            Ok((9, None)),
+        ];
+        let (camera, receiver) = start(script, Delivery::Every(2));
+        assert_eq!(received(&receiver), [0, 1, 2, 3, 4], "a cut recording is not opened again");
+        assert_eq!(camera.stats().state(), CameraState::Failed);
+        let counts = camera.stats().counts();
+        assert_eq!((counts.failures, counts.reopened, counts.delivered), (4, 3, 5));
+        assert!(camera.stats().last_error().unwrap().contains("cut off"));
+    }
+
+    #[test]
+    fn a_live_camera_forgets_what_nobody_fetched() {
+        let (camera, receiver) = start(vec![Ok((50, None))], Delivery::Latest(1));
+        while !camera.is_finished() {
+            thread::yield_now();
+        }
+        assert_eq!(received(&receiver), [49]);
+        assert_eq!(camera.stats().counts().forgotten, 49);
+    }
+
+    #[test]
+    fn a_stop_is_heard_while_opening_while_waiting_and_while_nobody_fetches() {
+        for script in [vec![], vec![Ok((1000, None))]] {
+            let (camera, receiver) = start(script, Delivery::Every(1));
+            // Joins; a thread that does not hear would hang the test.
+            drop(camera);
+            drop(receiver);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Cameras and recordings: everything that makes frames.
+//!
+//! Hands on [`Frame`]s through a mailbox that [`Camera::start`] returns, and the counts of what happened to them in
+//! [`CameraStats`]. A [`Source`] knows how to open one camera; a [`Stream`] gives its frames until it breaks or
+//! ends; the [`Camera`] thread opens, delivers, waits and opens again. Looking at what the frames show is `detect`'s
+//! business.
+
+mod av;
+mod camera;
+mod clip;
+mod error;
+mod folder;
+mod jpeg;
+mod png;
+pub mod replay;
+mod stats;
+pub mod still;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+pub use camera::{Camera, Delivery};
+pub use error::{CaptureError, Fault, Retry};
+pub use stats::{CameraState, CameraStats, Counts};
+
+use crate::{
+    clock::{Clock, Moment},
+    frame::{Buffer, CameraId, Frame, PixelFormat, Plane, Pool},
+    geometry::Size,
+    shutdown::Stop,
+};
+
+/// A camera or recording that can be opened, again and again.
+pub trait Source: Send {
+    /// Its kind and place for people and logs; never credentials.
+    fn describe(&self) -> String;
+    /// Opens it, within a bounded time and less if `stop` says so.
+    fn open(&mut self, stop: &Stop) -> Result<Box<dyn Stream>, CaptureError>;
+}
+
+/// An opened camera or recording.
+pub trait Stream {
+    /// The next frame; `None` at the end of a recording or when `stop` says so. Returns within a second of a stop.
+    fn next(&mut self, stop: &Stop) -> Result<Option<Frame>, CaptureError>;
+}
+
+/// What every source needs to make frames: whose they are, when it is, where their memory comes from, and where
+/// to count what happens to them.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    pub camera: CameraId,
+    pub clock: Arc<dyn Clock>,
+    pub pool: Pool,
+    pub stats: Arc<CameraStats>,
+}
+
+/// The form of a frame's pixels, apart from where they lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub size: Size,
+    pub format: PixelFormat,
+    pub full_range: bool,
+}
+
+impl Origin {
+    /// `buffers` bounds the frames that may be alive at once: mailbox, detector and whoever holds evidence.
+    pub fn new(camera: CameraId, clock: Arc<dyn Clock>, buffers: usize) -> Self {
+        Self { camera, clock, pool: Pool::new(buffers), stats: Arc::default() }
+    }
+
+    /// A frame of pixels that follow each other without gaps.
+    pub(crate) fn frame(&self, seq: u64, at: (Moment, Timestamp), form: Form, pixels: Buffer) -> Frame {
+        let planes: [Plane; 3] = form.format.packed(form.size).0;
+        Frame {
+            camera: self.camera.clone(),
+            seq,
+            captured: at.0,
+            wall: at.1,
+            size: form.size,
+            format: form.format,
+            full_range: form.full_range,
+            planes,
+            pixels: Arc::new(pixels),
+        }
+    }
+}
