@@ -102,7 +102,7 @@ def collected(find, pictures):
 
 def summary(rows, threshold, least_iou=0.5):
     """Counts at one threshold. A plate counts as found by overlap or by its centre being hit."""
-    out = dict(plates=0, found=0, centre=0, readable=0, readable_found=0, readable_centre=0, extra=0, pictures=len(rows))
+    out = dict(plates=0, found=0, centre=0, readable=0, readable_found=0, readable_centre=0, extra=0, doubled=0, pictures=len(rows))
     ious, edges = [], []
     by_height = {}
     for note, (height, width), plates, score, box, _ in rows:
@@ -115,7 +115,9 @@ def summary(rows, threshold, least_iou=0.5):
             mid = (box[:, :2] + box[:, 2:]) / 2
             inside = ((mid >= t[:2]) & (mid <= t[2:])).all(1) if len(box) else np.zeros(0, bool)
             hit, near = bool((iou >= least_iou).any()), bool((inside & (iou >= 0.2)).any())
-            used |= (iou >= 0.2) | inside
+            about = (iou >= 0.2) | inside
+            out["doubled"] += max(0, int((about & ~used).sum()) - 1)
+            used |= about
             out["plates"] += 1
             out["found"] += hit
             out["centre"] += near
@@ -140,7 +142,8 @@ def summary(rows, threshold, least_iou=0.5):
         "centre_hit": out["centre"] / n,
         "readable_recall": out["readable_found"] / max(out["readable"], 1),
         "readable_centre_hit": out["readable_centre"] / max(out["readable"], 1),
-        "extra_per_picture": out["extra"] / max(len(rows), 1),
+        # Finds that meet no plate, and further finds of a plate already found.
+        "extra_per_picture": (out["extra"] + out["doubled"]) / max(len(rows), 1),
         "median_iou": float(np.median(ious)) if ious else 0.0,
         # How far each side lies outside the truth, as a share of the truth's width or height.
         "edges_median": [round(float(v), 3) for v in np.median(edges, 0)] if edges else None,

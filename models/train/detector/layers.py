@@ -98,13 +98,13 @@ def mixture(text, root, folder):
         if name not in NAMES:
             raise SystemExit(f"--layers: no layer {name!r}; there are {', '.join(NAMES)}")
         if name == "streets":
-            layers.append((Pool(Streets(plates), 40, 4), float(share)))
+            layers.append((Pool(Streets(plates), 40, 6), float(share)))
         elif cache is None:
             print(f"layer {name} left out: AMSLPR_DATA is not set", flush=True)
         elif name == "photographs":
             layers.append((Photographs(cache), float(share)))
         else:
-            layers.append((Pool(Swapped(Photographs(cache), plates), 60, 3), float(share)))
+            layers.append((Pool(Swapped(Photographs(cache), plates), 60, 4), float(share)))
     if not layers:
         raise SystemExit("no layer to train on: set AMSLPR_DATA or name the layer streets")
     return Mixture(layers)

@@ -1,7 +1,7 @@
 """What the detector is held to: which cells answer for which plate, and how far off they are.
 
 Task-aligned assignment: among the cells near a plate's middle, on the strides its size
-allows, the few that already do best get it; their score is to be their overlap.
+allows, the few that already do best get it, the best of them with full score.
 """
 
 import torch
@@ -84,7 +84,9 @@ def assigned(score, boxes, points, strides, truth):
     owner = torch.where(top > 0, owner, torch.full_like(owner, -1))
     mine = chosen & (owner.unsqueeze(1) == torch.arange(m, device=owner.device).view(1, -1, 1))
     fit, iou = fit * mine, iou * mine
-    want = fit / fit.amax(2, keepdim=True).clamp(min=1e-9) * iou.amax(2, keepdim=True)
+    # The best cell of every plate is to be sure of it. Asking for the overlap instead, as is often
+    # done, held sure finds of small or loosely boxed plates down among the doubtful ones.
+    want = fit / fit.amax(2, keepdim=True).clamp(min=1e-9)
     return owner, want.amax(1)
 
 
@@ -97,7 +99,7 @@ def losses(outputs, batch):
     owner, want = assigned(score, boxes.detach(), points, strides, batch["boxes"])
     total = want.sum().clamp(min=1.0)
 
-    # Score: the better the overlap, the more; easy background counts for little.
+    # Easy background counts for little.
     weight = torch.where(want > 0, want, score**1.5)
     # Areas nobody can judge do not count as background.
     inside = (

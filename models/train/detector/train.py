@@ -9,6 +9,7 @@ import argparse
 import copy
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -109,6 +110,8 @@ def main(argv=None):
     parser.add_argument("--start", type=Path, help="weights to begin from, if the folder has no checkpoint")
     args = parser.parse_args(argv)
 
+    # A run told to end keeps what it has learned.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)
     device = "cuda" if torch.cuda.is_available() else "cpu"
