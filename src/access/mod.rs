@@ -2,6 +2,15 @@
 //!
 //! Hands on [`Decision`]s. Acting on one is `gate`'s business, telling of it is `publish`'s.
 
+mod decide;
+mod list;
+mod schedule;
+
+use crate::plate::PlateText;
+pub use decide::decide;
+pub use list::{Entry, Kind, List, Lists, LoadError, Problem};
+pub use schedule::{Days, Holidays, Hours, Schedule, ScheduleError};
+
 /// What to do about a reading, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
@@ -11,8 +20,11 @@ pub struct Decision {
     pub list: Option<String>,
     /// The entry's own note ("Anna's van"), where there is one.
     pub note: Option<String>,
+    /// The entry's plate, where it is not the text that was read: the list is tolerant of look-alikes.
+    pub matched: Option<PlateText>,
+    /// A watch list that holds the plate too, whatever settled the decision.
+    pub watched_by: Option<String>,
 }
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// On an allow list.

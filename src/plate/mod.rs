@@ -115,6 +115,16 @@ impl fmt::Display for Confidence {
     }
 }
 
+/// One position of a text that was read: what was chosen, and what else it could have been.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CharRead {
+    /// `A`-`Z` or `0`-`9`.
+    pub c: char,
+    pub p: Confidence,
+    /// Other characters for this position with their probabilities, likeliest first, at most four, without `c`.
+    pub others: Vec<(char, Confidence)>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,7 @@ mod slots;
 
 use std::time::Duration;
 
+pub use crate::plate::CharRead;
 use crate::{
     detect::Detection,
     frame::{Frame, convert::ConvertError},
@@ -21,16 +22,6 @@ use crate::{
 };
 pub use fallback::Fallback;
 pub use network::NetworkReader;
-
-/// One position of a read: what was chosen, and what else it could have been.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CharRead {
-    /// `A`-`Z` or `0`-`9`.
-    pub c: char,
-    pub p: Confidence,
-    /// Other characters for this position with their probabilities, likeliest first, at most four, without `c`.
-    pub others: Vec<(char, Confidence)>,
-}
 
 /// How good a look the crop gave.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -1,0 +1,349 @@
+//! The ballot: many reads of one plate become one text, position by position.
+//!
+//! **Weight.** A read weighs `confidence x height x sharpness`, each 0 to 1 (see [`weight`]). A frame has one
+//! vote: of two reads of one frame the weightier counts. The best [`Settings::max_votes`] reads are kept, so
+//! memory is bounded and the outcome depends on the set of reads, never on their order.
+//!
+//! **Places.** The pivot is the read with the least weighted distance to all others. The others are laid along
+//! it; a character without a place opens a place of its own, where everybody else votes for "nothing here".
+//!
+//! **Outcome.** In each place the mean logarithm of the probabilities, weighted, is multiplied by the number of
+//! *independent* looks, `n = W / (1 + (W - 1) r)` for total weight `W > 1`: frames of one car share their dirt
+//! and their light, so with `r` = 0.25 no number of them counts for more than four. Softmax gives the place's
+//! probabilities; their product over all places is the confidence. No single probability counts as more than
+//! 0.98, so one overconfident read decides nothing by itself.
+
+use crate::{
+    clock::Moment,
+    infer::EngineKind,
+    plate::{CharRead, Confidence, PlateText, Region, confusion, syntax},
+    read::PlateRead,
+};
+
+use super::{Reading, align::align};
+
+/// A-Z, 0-9, and "nothing here".
+const SYMBOLS: usize = 37;
+const NOTHING: usize = 36;
+/// The part of every probability that is spread evenly, because readers are surer than they should be.
+const DOUBT: f32 = 0.02;
+/// How sure a read is of "nothing here" where it has no character: losing one is commoner than inventing one.
+const NOTHING_P: f32 = 0.8;
+/// Places that one gap of the pivot may open.
+const MAX_EXTRA: usize = 3;
+
+/// How reads are weighed and when the outcome is sure.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Reads kept per vehicle, the best ones. Twelve looks at a plate say all that the plate will tell.
+    pub max_votes: usize,
+    /// Reads less confident than this do not vote.
+    pub least_confidence: Confidence,
+    /// How alike the errors of two frames of one car are, 0 (independent) to 1 (always the same).
+    pub correlation: f32,
+    /// Sure needs this many agreeing good reads. Two: a misread seldom repeats exactly in another frame, and a
+    /// gate hears of it with the second good read.
+    pub agreeing: u32,
+    /// A read is good from this confidence...
+    pub good_confidence: Confidence,
+    /// ...and from this plate height in pixels on.
+    pub good_height: f32,
+    /// Sure needs this confidence of the outcome as well: dissent lowers it.
+    pub sure_confidence: Confidence,
+    /// One good read alone is sure from this confidence on; `None`: never. Readers report 1.00 on blur, so a
+    /// gate should not believe one frame; a counting camera over a fast road may.
+    pub alone: Option<Confidence>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_votes: 12,
+            least_confidence: Confidence::new(0.1),
+            correlation: 0.25,
+            agreeing: 2,
+            good_confidence: Confidence::new(0.6),
+            good_height: 12.0,
+            sure_confidence: Confidence::new(0.9),
+            alone: None,
+        }
+    }
+}
+
+/// One vote.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cast {
+    pub at: Moment,
+    pub weight: f32,
+    pub read: PlateRead,
+}
+
+/// What a read's vote weighs: its confidence, times its plate's height (8 px: a tenth, 24 px and more: all), times its
+/// sharpness (blurred: three tenths, sharp: all).
+pub fn weight(read: &PlateRead) -> f32 {
+    let height = ((read.quality.height - 8.0) / 16.0).clamp(0.1, 1.0);
+    let sharp = 0.3 + 0.7 * Confidence::new(read.quality.sharpness).value();
+    read.confidence.value() * if height.is_nan() { 0.1 } else { height } * sharp
+}
+
+/// The reads of one vehicle that count.
+#[derive(Debug, Clone)]
+pub struct Ballot {
+    settings: Settings,
+    /// Best first.
+    votes: Vec<Cast>,
+}
+
+impl Ballot {
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, votes: Vec::new() }
+    }
+
+    /// Counts the read of the frame taken at `at`. `false` if it makes no difference: too unsure, or worse than
+    /// what is already known.
+    pub fn add(&mut self, at: Moment, read: &PlateRead) -> bool {
+        let usable = read.confidence >= self.settings.least_confidence
+            && read.confidence > Confidence::NONE
+            && read.chars.len() == read.text.as_str().len();
+        usable && self.cast(Cast { at, weight: weight(read), read: read.clone() })
+    }
+
+    /// Takes over the votes of another ballot on the same vehicle.
+    pub fn absorb(&mut self, other: Self) {
+        for vote in other.votes {
+            self.cast(vote);
+        }
+    }
+
+    fn cast(&mut self, vote: Cast) -> bool {
+        if let Some(same) = self.votes.iter().position(|v| v.at == vote.at) {
+            match self.votes.get(same) {
+                Some(known) if better(&vote, known).is_lt() => {
+                    self.votes.remove(same);
+                }
+                _ => return false,
+            }
+        }
+        let place = self.votes.partition_point(|known| better(known, &vote).is_lt());
+        if place >= self.settings.max_votes.max(1) {
+            return false;
+        }
+        self.votes.insert(place, vote);
+        self.votes.truncate(self.settings.max_votes.max(1));
+        true
+    }
+
+    /// Best first.
+    pub fn votes(&self) -> &[Cast] {
+        &self.votes
+    }
+
+    /// The reading as it stands, repaired by the formats of `regions` where they demand it.
+    pub fn reading(&self, regions: &[Region]) -> Option<Reading> {
+        let places = self.count()?;
+        let (raw, chars, confidence) = self.winner(&places)?;
+        let ranked = syntax::rerank(&chars, regions);
+        let (text, region, confidence) = match ranked {
+            // A format that the text fits as it is adds the region, not certainty.
+            Some(fit) if fit.text == raw => (raw.clone(), Some(fit.region), confidence),
+            Some(fit) => (fit.text, Some(fit.region), fit.confidence),
+            None => (raw.clone(), None, confidence),
+        };
+        let runner_up = runner_up(&places, confidence).filter(|(second, _)| *second != text);
+        let agrees = |v: &&Cast| {
+            confusion::distance(&v.read.text, &text).min(confusion::distance(&v.read.text, &raw)) < 0.25
+        };
+        let agreeing = self.votes.iter().filter(agrees).count();
+        let sure = self.is_sure(confidence, self.votes.iter().filter(agrees));
+        let (engine, model) = self.commonest_engine()?;
+        Some(Reading {
+            text,
+            confidence,
+            raw,
+            region,
+            runner_up,
+            chars,
+            sure,
+            votes: u32::try_from(self.votes.len()).unwrap_or(u32::MAX),
+            agreeing: u32::try_from(agreeing).unwrap_or(u32::MAX),
+            engine,
+            model,
+        })
+    }
+
+    fn is_sure<'a>(&self, outcome: Confidence, agreeing: impl Iterator<Item = &'a Cast>) -> bool {
+        let s = &self.settings;
+        let good: Vec<_> = agreeing
+            .filter(|v| v.read.confidence >= s.good_confidence && v.read.quality.height >= s.good_height)
+            .collect();
+        let enough = u32::try_from(good.len()).unwrap_or(u32::MAX) >= s.agreeing.max(1);
+        let alone = self.votes.len() == 1
+            && s.alone.is_some_and(|least| good.iter().any(|v| v.read.confidence >= least));
+        (enough && outcome >= s.sure_confidence) || alone
+    }
+
+    fn commonest_engine(&self) -> Option<(EngineKind, String)> {
+        let count = |vote: &Cast| {
+            let same = |v: &&Cast| v.read.engine == vote.read.engine && v.read.model == vote.read.model;
+            self.votes.iter().filter(same).count()
+        };
+        // The first of the most frequent ones: votes are in a fixed order, so this is too.
+        let most = self.votes.iter().map(count).max()?;
+        let vote = self.votes.iter().find(|v| count(v) == most)?;
+        Some((vote.read.engine, vote.read.model.clone()))
+    }
+
+    /// The read that is nearest to all others.
+    fn pivot(&self) -> Option<&Cast> {
+        let apart = |a: &Cast| -> f32 {
+            self.votes.iter().map(|b| b.weight * confusion::distance(&a.read.text, &b.read.text)).sum()
+        };
+        let scored = self.votes.iter().map(|v| (apart(v), v));
+        scored.min_by(|(a, x), (b, y)| a.total_cmp(b).then(better(x, y))).map(|(_, vote)| vote)
+    }
+
+    /// The probabilities of every place, in reading order.
+    fn count(&self) -> Option<Vec<[f32; SYMBOLS]>> {
+        let pivot = &self.pivot()?.read.chars;
+        let laid: Vec<_> = self.votes.iter().map(|v| (v, align(pivot, &v.read.chars))).collect();
+        let mut places = Vec::with_capacity(pivot.len() + 2);
+        for position in 0..=pivot.len() {
+            let extras = laid.iter().filter_map(|(_, a)| a.before.get(position)).map(Vec::len).max();
+            for extra in 0..extras.unwrap_or(0).min(MAX_EXTRA) {
+                places.push(self.place(laid.iter().map(|(vote, alignment)| {
+                    let index = alignment.before.get(position).and_then(|b| b.get(extra));
+                    (vote.weight, index.and_then(|&i| vote.read.chars.get(i)))
+                })));
+            }
+            if position < pivot.len() {
+                places.push(self.place(laid.iter().map(|(vote, alignment)| {
+                    let index = alignment.at.get(position).copied().flatten();
+                    (vote.weight, index.and_then(|i| vote.read.chars.get(i)))
+                })));
+            }
+        }
+        Some(places)
+    }
+
+    fn place<'a>(&self, votes: impl Iterator<Item = (f32, Option<&'a CharRead>)>) -> [f32; SYMBOLS] {
+        let mut logs = [0.0f32; SYMBOLS];
+        let mut total = 0.0f32;
+        for (weight, char) in votes {
+            let weight = weight.max(1e-3);
+            total += weight;
+            for (log, p) in logs.iter_mut().zip(probabilities(char)) {
+                *log += weight * p.ln();
+            }
+        }
+        let correlation = self.settings.correlation.clamp(0.0, 1.0);
+        let looks = if total > 1.0 { total / (1.0 + (total - 1.0) * correlation) } else { total };
+        let highest = logs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mut sum = 0.0;
+        for log in &mut logs {
+            *log = ((*log - highest) * looks / total.max(1e-3)).exp();
+            sum += *log;
+        }
+        logs.map(|p| p / sum)
+    }
+
+    /// The likeliest text, its characters, and the probability that all of it is right.
+    fn winner(&self, places: &[[f32; SYMBOLS]]) -> Option<(PlateText, Vec<CharRead>, Confidence)> {
+        let mut chars = Vec::with_capacity(places.len());
+        let mut confidence = 1.0;
+        for place in places {
+            let ranked = rank(place);
+            let (best, p) = *ranked.first()?;
+            confidence *= p;
+            if let Some(c) = symbol(best) {
+                let others = ranked.iter().skip(1).filter(|(_, p)| *p >= 1e-4);
+                let others = others.filter_map(|&(s, p)| Some((symbol(s)?, Confidence::new(p)))).take(4);
+                chars.push(CharRead { c, p: Confidence::new(p), others: others.collect() });
+            }
+        }
+        let text: String = chars.iter().map(|c| c.c).collect();
+        match PlateText::normalise(&text) {
+            Ok(text) => Some((text, chars, Confidence::new(confidence))),
+            // More places won than a plate has, or none: the read in the middle speaks for all, at half its word.
+            Err(_) => {
+                let read = &self.pivot()?.read;
+                let half = Confidence::new(read.confidence.value() / 2.0);
+                Some((read.text.clone(), read.chars.clone(), half))
+            }
+        }
+    }
+}
+
+/// A total order, so that the same set of votes always counts the same: weightier first.
+fn better(a: &Cast, b: &Cast) -> std::cmp::Ordering {
+    let chances = |x: &Cast| x.read.chars.iter().map(|c| c.p.value()).sum::<f32>();
+    b.weight
+        .total_cmp(&a.weight)
+        .then_with(|| a.at.cmp(&b.at))
+        .then_with(|| a.read.text.cmp(&b.read.text))
+        .then_with(|| chances(b).total_cmp(&chances(a)))
+}
+
+/// What one read says about one place.
+fn probabilities(char: Option<&CharRead>) -> [f32; SYMBOLS] {
+    let Some(char) = char else {
+        let mut nothing = [(1.0 - NOTHING_P) / NOTHING as f32; SYMBOLS];
+        nothing[NOTHING] = NOTHING_P;
+        return nothing;
+    };
+    let mut p = [0.0f32; SYMBOLS];
+    let mut named = 0.0;
+    for (c, share) in std::iter::once((char.c, char.p)).chain(char.others.iter().copied()) {
+        if let Some(slot) = index(c).and_then(|i| p.get_mut(i)) {
+            *slot += share.value();
+            named += share.value();
+        }
+    }
+    // What was not named is shared by the characters that were not named.
+    let rest = (1.0 - named).max(0.0) / NOTHING as f32;
+    let sum = named + rest * NOTHING as f32;
+    for slot in p.iter_mut().take(NOTHING) {
+        *slot = (1.0 - DOUBT) * (*slot + rest) / sum.max(1e-6) + DOUBT / SYMBOLS as f32;
+    }
+    p[NOTHING] = DOUBT / SYMBOLS as f32 + (1.0 - char.p.value()) * 0.05;
+    p
+}
+
+/// Second best: the place with the narrowest win goes the other way.
+fn runner_up(places: &[[f32; SYMBOLS]], best: Confidence) -> Option<(PlateText, Confidence)> {
+    let ranked: Vec<_> = places.iter().map(rank).collect();
+    let ratio = |r: &[(usize, f32)]| match r {
+        [(_, first), (_, second), ..] => second / first.max(1e-6),
+        _ => 0.0,
+    };
+    let (turned, narrowest) =
+        ranked.iter().map(|r| ratio(r)).enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    let pick = |(i, r): (usize, &Vec<(usize, f32)>)| r.get(usize::from(i == turned)).copied();
+    let text: String = ranked.iter().enumerate().filter_map(pick).filter_map(|(s, _)| symbol(s)).collect();
+    let confidence = Confidence::new(best.value() * narrowest);
+    (confidence.value() >= 1e-3).then_some(())?;
+    Some((PlateText::normalise(&text).ok()?, confidence))
+}
+
+/// Symbols of a place, likeliest first.
+fn rank(place: &[f32; SYMBOLS]) -> Vec<(usize, f32)> {
+    let mut ranked: Vec<_> = place.iter().copied().enumerate().collect();
+    ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    ranked
+}
+
+fn index(c: char) -> Option<usize> {
+    match c {
+        'A'..='Z' => Some(c as usize - 'A' as usize),
+        '0'..='9' => Some(26 + c as usize - '0' as usize),
+        _ => None,
+    }
+}
+
+fn symbol(index: usize) -> Option<char> {
+    let letters = u8::try_from(index).ok()?;
+    match letters {
+        0..26 => Some(char::from(b'A' + letters)),
+        26..36 => Some(char::from(b'0' + letters - 26)),
+        _ => None,
+    }
+}
