@@ -173,6 +173,8 @@ def vanity(rng: random.Random) -> str:
     return text[:8]
 
 
+# Few series there have O, I and Q, whose print is that of 0 and 1, and no pattern tells them apart.
+_SHY = {"US", "US-vanity", "CA", "MX", "AU", "free", "PK", "MY", "AR"}
 _IDS = list(COUNTRIES)
 _WEIGHTS = [COUNTRIES[c][0] for c in _IDS]
 
@@ -183,7 +185,10 @@ def pick_country(rng: random.Random) -> str:
 
 def pick_text(rng: random.Random, country: str) -> str:
     """A laid-out text of a country (with gaps, dashes, emblems, line break)."""
-    return from_pattern(rng, rng.choice(COUNTRIES[country][1]))
+    laid = from_pattern(rng, rng.choice(COUNTRIES[country][1]))
+    if country in _SHY and not laid.replace(" ", "").isalpha() and rng.random() < .8:
+        laid = "".join(rng.choice("ABCDEFGHJKLMNPRSTUVWXYZ") if c in "OIQ" and rng.random() < .9 else c for c in laid)
+    return laid
 
 
 def plain(laid_out: str) -> str:

@@ -167,7 +167,7 @@ class Photographer:
         rng = self.rng
         while True:
             plate = draw_plate(rng, scale=self.scale * rng.choice((.8, 1.0, 1.2)))
-            if not 2 <= len(plate.text) <= 10:
+            if not 2 <= len(plate.text) <= 10 or (len(plate.lines) > 1 and rng.random() < .35):
                 continue
             if rng.random() < .6:
                 weights = _LUMA
