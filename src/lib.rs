@@ -4,6 +4,7 @@ pub mod access;
 pub mod backoff;
 pub mod capture;
 pub mod clock;
+pub mod config;
 pub mod detect;
 pub mod frame;
 pub mod geometry;

@@ -1,0 +1,404 @@
+//! Every key of the configuration: what it is for and its default, once, for people.
+//!
+//! From here come the shipped `config/amslpr.toml`, the check for unknown keys and their "did you mean". How a key is
+//! read stands in `schema`, what it means in `meaning`; tests hold the three together: every default shown here is
+//! loaded and must give the built-in one, and every key of the schema must be shown here.
+
+/// A table and its keys, in the order in which they are shown.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// `camera.replay`; empty for the top of the file.
+    pub path: &'static str,
+    /// Lines above its first key, with the table's own header; empty for the top and for inline tables.
+    pub header: &'static str,
+    pub about: &'static str,
+    pub keys: &'static [Key],
+}
+
+#[derive(Debug)]
+pub(super) struct Key {
+    pub name: &'static str,
+    /// As written; the built-in default unless `about` says "For example".
+    pub value: &'static str,
+    pub about: &'static str,
+}
+
+const fn key(name: &'static str, value: &'static str, about: &'static str) -> Key {
+    Key { name, value, about }
+}
+
+pub(super) const TABLES: &[Table] = &[
+    Table {
+        path: "",
+        header: "",
+        about: "",
+        keys: &[key("format", "1", "Version of this file's form. A file of a later form is refused.")],
+    },
+    Table {
+        path: "journal",
+        header: "[journal]",
+        about: "Where passages are kept: one SQLite file.",
+        keys: &[
+            key("path", "\"/var/lib/amslpr/journal.db\"", "The file. It is made when it is not there."),
+            key(
+                "retention",
+                "\"forever\"",
+                "How long passages are kept, such as \"30d\"; plates are personal data, so ask your law.",
+            ),
+            key("largest", "\"2 GiB\"", "The file never grows beyond this."),
+        ],
+    },
+    Table {
+        path: "camera",
+        header: "[[camera]]",
+        about: "A camera. One such table per camera, each with exactly one of the sources replay, v4l2 and rtsp.",
+        keys: &[
+            key(
+                "name",
+                "\"north-gate\"",
+                "For example. Becomes part of MQTT topics and of the log: a-z, 0-9 and \"-\".",
+            ),
+            key(
+                "role",
+                "\"both\"",
+                "What vehicles do in front of it: \"entry\" (they come towards it), \"exit\" (they leave), \"both\".",
+            ),
+            key(
+                "line",
+                "[[0.1, 0.6], [0.9, 0.6]]",
+                "For example. For role \"both\": crossing this line from its left to its right is approaching. Without\nit the plate's way through the picture tells. Places are fractions of the picture, from its upper left.",
+            ),
+            key(
+                "zones",
+                "[[[0.0, 0.3], [1.0, 0.3], [1.0, 1.0], [0.0, 1.0]]]",
+                "For example. Only plates within one of these polygons count. Without it all do.",
+            ),
+            key(
+                "masks",
+                "[[[0.0, 0.0], [0.3, 0.0], [0.3, 0.1]]]",
+                "For example. Whatever is within one of these polygons is ignored: a clock in the picture, a poster.",
+            ),
+            key("min-plate-height", "10", "Plates lower than this, in pixels, do not count."),
+        ],
+    },
+    Table {
+        path: "camera.replay",
+        header: "[camera.replay]",
+        about: "A recording, played as if it were a camera.",
+        keys: &[
+            key(
+                "path",
+                "\"/srv/clips/gate.mp4\"",
+                "For example. A clip, or a folder of pictures in the order of their names.",
+            ),
+            key(
+                "speed",
+                "\"real-time\"",
+                "\"real-time\", or \"fast\": as fast as it can be looked at, no frame left out.",
+            ),
+            key("loop", "false", "Begin again at the end."),
+        ],
+    },
+    Table {
+        path: "camera.v4l2",
+        header: "[[camera]]\nname = \"yard\"\n[camera.v4l2]",
+        about: "A camera at this machine.",
+        keys: &[
+            key("device", "\"/dev/video0\"", "The device. A name below /dev/v4l/by-id/ survives replugging."),
+            key("width", "1280", "Wanted width of the picture; the nearest that the camera has is taken."),
+            key("height", "720", "Wanted height of the picture."),
+            key("fps", "15", "Wanted frames per second."),
+            key(
+                "format",
+                "\"auto\"",
+                "\"auto\", or one of \"mjpeg\", \"yuyv\", \"nv12\", \"yuv420\", \"grey\".",
+            ),
+        ],
+    },
+    Table {
+        path: "camera.rtsp",
+        header: "[[camera]]\nname = \"street\"\n[camera.rtsp]",
+        about: "A network camera (H.264, H.265 or JPEG).",
+        keys: &[
+            key("url", "\"rtsp://192.0.2.10:554/stream1\"", "For example. Without user name and password."),
+            key("username", "\"viewer\"", "For example. Only for cameras that ask for it."),
+            key(
+                "password",
+                "{ credential = \"amslpr.street-password\" }",
+                "For example. Where it is kept: { credential = \"amslpr...\" } or { file = \"/path\" }.",
+            ),
+            key("transport", "\"tcp\"", "\"tcp\", or \"udp\" for cameras that insist."),
+        ],
+    },
+    Table {
+        path: "engine",
+        header: "[engine]",
+        about: "What runs the networks.",
+        keys: &[
+            key(
+                "order",
+                "[\"hailo\", \"cpu\", \"tesseract\"]",
+                "Engines in order of preference. The first that works is used, the next one takes over from it.",
+            ),
+            key("threads", "1", "Threads inside one run of a network on the CPU."),
+            key(
+                "models",
+                "\"/usr/share/amslpr/models\"",
+                "For example. Folder of model descriptions; without it the usual places.",
+            ),
+        ],
+    },
+    Table {
+        path: "detect",
+        header: "[detect]",
+        about: "Finding plates in a frame.",
+        keys: &[
+            key("score", "0.5", "For example. Least confidence of a plate. Without it the network's own."),
+            key("min-height", "4", "Plates lower than this, in pixels, are left out."),
+            key("max-plates", "32", "At most so many plates of one frame."),
+        ],
+    },
+    Table {
+        path: "read",
+        header: "[read]",
+        about: "Reading plates: which looks at a plate are worth reading.",
+        keys: &[
+            key("min-height", "10", "Plates lower than this, in pixels, are not read."),
+            key(
+                "edge",
+                "2",
+                "Nor are plates closer than this to the frame's edge, in pixels: they are cut off.",
+            ),
+            key("eager", "5", "The first so many looks at a plate are read as they come."),
+            key(
+                "better",
+                "1.1",
+                "After those, a look must be this many times as high as the best one so far,",
+            ),
+            key("again-after", "\"400ms\"", "or so long must have passed since the last read."),
+            key("max-reads", "40", "At most so many reads of one plate on its way through the picture."),
+        ],
+    },
+    Table {
+        path: "read.tesseract",
+        header: "[read.tesseract]",
+        about: "What is done to a plate before Tesseract reads it. Each step is a setting, or false for off.",
+        keys: &[
+            key("resize", "2", "Enlargement."),
+            key("clahe", "false", "Contrast enhancement: clip limit of CLAHE, such as 2.0."),
+            key("denoise", "false", "Noise reduction: its strength, 0 to 10."),
+            key("threshold", "false", "Adaptive threshold: size of its blocks in pixels, such as 31,"),
+            key("threshold-constant", "10", "and how much darker than its block a pixel must be to be ink."),
+        ],
+    },
+    Table {
+        path: "track",
+        header: "[track]",
+        about: "Following plates from frame to frame.",
+        keys: &[
+            key("strong", "0.5", "Detections at least this confident begin a track."),
+            key("weak", "0.2", "Weaker ones down to here may continue one."),
+            key(
+                "reach",
+                "3",
+                "How far from where it is expected a plate is looked for, in sizes of the plate.",
+            ),
+            key("growth", "1.8", "By which factor its height may differ from the expected one."),
+            key("patience", "\"1s\"", "A plate not seen for this long"),
+            key("patience-frames", "3", "and in this many frames is gone."),
+            key(
+                "first-patience",
+                "\"500ms\"",
+                "A plate seen in one frame only is forgotten after this long.",
+            ),
+            key("max-tracks", "64", "Plates followed at a time."),
+        ],
+    },
+    Table {
+        path: "passage",
+        header: "[passage]",
+        about: "When a vehicle's visit is sure, and when it is over.",
+        keys: &[
+            key(
+                "sure",
+                "0.9",
+                "Confidence of the vote from which on it is decided upon, while the vehicle still stands there.",
+            ),
+            key("sure-reads", "2", "Reads that must agree before that."),
+            key("min-frames", "2", "A plate seen in fewer frames is no passage."),
+            key("close-after", "\"2s\"", "A passage is over when its plate was not seen for this long."),
+        ],
+    },
+    Table {
+        path: "plate",
+        header: "[plate]",
+        about: "What plates look like where the cameras stand.",
+        keys: &[key(
+            "regions",
+            "[]",
+            "Countries whose formats may repair a read, such as [\"ro\", \"de\"]. None: texts stay as they were read.",
+        )],
+    },
+    Table {
+        path: "list",
+        header: "[[list]]",
+        about: "A list of plates. One such table per list.",
+        keys: &[
+            key("name", "\"residents\"", "For example. Stands in every decision that the list settles."),
+            key(
+                "kind",
+                "\"allow\"",
+                "For example. \"allow\" lets in, \"block\" wins over every allow list, \"watch\" only tells.",
+            ),
+            key(
+                "plates",
+                "[{ plate = \"B 123 ABC\", note = \"Anna's van\" }]",
+                "For example. The plates, written as you like; the note is optional.",
+            ),
+            key(
+                "file",
+                "\"residents.csv\"",
+                "For example. More plates: a CSV file with the columns plate and note.",
+            ),
+            key(
+                "tolerance",
+                "0",
+                "Look-alike characters (0 and O) that may differ: 0, 1 or 2. Not for block lists.",
+            ),
+        ],
+    },
+    Table {
+        path: "list.plates",
+        header: "",
+        about: "",
+        keys: &[key("plate", "\"B 123 ABC\"", "For example."), key("note", "\"Anna's van\"", "For example.")],
+    },
+    Table {
+        path: "mqtt",
+        header: "[mqtt]",
+        about: "The MQTT 5 broker that is told of everything. Without this table nobody is told.",
+        keys: &[
+            key("host", "\"localhost\"", "For example. Name or address."),
+            key("port", "1883", "Its port."),
+            key(
+                "client-id",
+                "\"amslpr\"",
+                "Name of this node at the broker; two nodes of one name throw each other out.",
+            ),
+            key("username", "\"amslpr\"", "For example. Only for brokers that ask for it."),
+            key(
+                "password",
+                "{ credential = \"amslpr.mqtt-password\" }",
+                "For example. Where it is kept: { credential = \"amslpr...\" } or { file = \"/path\" }.",
+            ),
+            key("prefix", "\"amslpr\"", "First part of every topic."),
+            key("keep-alive", "\"30s\"", "A broker silent for this long is asked whether it is still there."),
+        ],
+    },
+    Table {
+        path: "log",
+        header: "[log]",
+        about: "What is logged.",
+        keys: &[
+            key(
+                "level",
+                "\"info\"",
+                "\"error\", \"warn\", \"info\", \"debug\" or \"trace\". AMSLPR_LOG in the environment wins.",
+            ),
+            key("plates", "false", "Log plates too. They are personal data."),
+        ],
+    },
+    Table {
+        path: "health",
+        header: "[health]",
+        about: "What the machine and the cameras are doing.",
+        keys: &[key("every", "\"30s\"", "How often it is said, besides when it changes.")],
+    },
+];
+
+/// Names that may stand in this table; empty if there is no such table.
+pub(super) fn known_in(path: &str) -> Vec<&'static str> {
+    let mut names: Vec<&'static str> =
+        TABLES.iter().filter(|t| t.path == path).flat_map(|t| t.keys).map(|k| k.name).collect();
+    let deeper = TABLES.iter().filter_map(|t| match path {
+        "" => Some(t.path),
+        _ => t.path.strip_prefix(path)?.strip_prefix('.'),
+    });
+    for name in deeper {
+        if !name.is_empty() && !name.contains('.') && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// The header of the table that has a key of this name.
+pub(super) fn table_of(name: &str) -> Option<&'static str> {
+    let mut tables = TABLES.iter().filter(|t| !t.header.is_empty() && t.keys.iter().any(|k| k.name == name));
+    match (tables.next(), tables.next()) {
+        (Some(table), None) => table.header.lines().last(),
+        _ => None,
+    }
+}
+
+/// The shipped configuration file: every key as a comment, with its default.
+pub fn defaults() -> String {
+    let mut text = String::from(
+        "# Configuration of AMSLPR. Every key is shown with its default, commented out with \"#\"; where there is no\n\
+         # default, an example is shown and said to be one. Times and sizes carry their unit. Relative paths start at the\n\
+         # folder of the file that they stand in.\n\
+         #\n\
+         # Files in conf.d/ beside this one are read too, in the order of their names. A table stands in one file;\n\
+         # [[camera]] and [[list]] add up. `amslpr check` says everything that is wrong.\n",
+    );
+    let shown = TABLES.iter().filter(|t| t.path.is_empty() || !t.header.is_empty());
+    for table in shown {
+        text.push('\n');
+        for line in table.about.lines() {
+            text.push_str(&format!("# {line}\n"));
+        }
+        for line in table.header.lines() {
+            text.push_str(&format!("#{line}\n"));
+        }
+        for (at, key) in table.keys.iter().enumerate() {
+            if at > 0 || !table.header.is_empty() {
+                text.push('\n');
+            }
+            for line in key.about.lines() {
+                text.push_str(&format!("# {line}\n"));
+            }
+            text.push_str(&format!("#{} = {}\n", key.name, key.value));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_of_a_table_are_its_own_and_the_tables_in_it() {
+        assert_eq!(known_in("camera.replay"), ["path", "speed", "loop"]);
+        assert!(known_in("camera").contains(&"replay") && known_in("camera").contains(&"name"));
+        assert!(known_in("").contains(&"format") && known_in("").contains(&"mqtt"));
+        assert!(known_in("nonsense").is_empty() && known_in("mqtt.password").is_empty());
+    }
+
+    #[test]
+    fn a_key_of_another_table_is_found_if_only_one_has_it() {
+        assert_eq!(table_of("regions"), Some("[plate]"));
+        assert_eq!(table_of("device"), Some("[camera.v4l2]"));
+        assert_eq!(table_of("path"), None);
+    }
+
+    #[test]
+    fn the_shipped_file_shows_every_default() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config/amslpr.toml");
+        if std::env::var_os("UPDATE").is_some() {
+            std::fs::write(path, defaults()).unwrap();
+        }
+        let shipped = std::fs::read_to_string(path).unwrap();
+        assert_eq!(shipped, defaults(), "config/amslpr.toml is made from keys.rs: UPDATE=1 cargo test keys");
+    }
+}

@@ -1,0 +1,498 @@
+//! From what is written to what is meant: defaults, absolute paths, secrets, and what concerns two values at once.
+//!
+//! Every problem found here goes into the report and a stand-in takes the value's place, so that the rest is
+//! checked too. Nobody runs with a stand-in: a report with errors is all that `load` gives then.
+
+use std::{path::Path, time::Duration};
+
+use serde_spanned::Spanned;
+
+use super::{
+    Camera, CameraFormat, Config, Engine, Health, Journal, Log, LogLevel, Login, Mqtt, Pace, Passage, Role,
+    Source, Tesseract, Threshold, Transport, lists,
+    merge::{Merged, Placed},
+    report::{FileId, Problem, Report, Span},
+    schema::{self, Key},
+    secret::{Secret, SecretPlace},
+    values::Fraction,
+};
+use crate::{
+    detect,
+    frame::CameraId,
+    geometry::Point,
+    infer::EngineKind,
+    read, track,
+    track::{Direction, DirectionRule, Line, Polygon, Zones},
+};
+
+/// What the files mean.
+pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mut Report) -> Config {
+    let mut context = Context { merged, credentials, report };
+    let cameras = context.cameras();
+    Config {
+        journal: context.journal(),
+        engine: context.engine(),
+        detect: context.detect(),
+        choose: context.choose(),
+        tesseract: context.tesseract(),
+        track: context.track(),
+        passage: context.passage(),
+        regions: context.regions(),
+        lists: lists::interpret(&mut context),
+        mqtt: context.mqtt(),
+        log: context.log(),
+        health: context.health(),
+        cameras,
+    }
+}
+
+/// What every table needs to be understood.
+pub(super) struct Context<'a> {
+    pub merged: &'a Merged,
+    pub credentials: Option<&'a Path>,
+    pub report: &'a mut Report,
+}
+
+/// The written value, or its default.
+pub(super) fn or<T, U>(key: &Key<T>, default: U, read: impl FnOnce(&T) -> U) -> U {
+    key.as_ref().map_or(default, |spanned| read(spanned.get_ref()))
+}
+
+impl Context<'_> {
+    pub(super) fn wrong(&mut self, problem: Problem) {
+        self.report.add(problem);
+    }
+
+    /// A key that the table must have; says so where it is missing and was not refused for another reason.
+    pub(super) fn needed<'k, T>(
+        &mut self,
+        key: &'k Key<T>,
+        name: &str,
+        table: &Span,
+        example: &str,
+    ) -> Option<&'k Spanned<T>> {
+        if key.is_none() && !self.merged.was_refused(table, name) {
+            self.wrong(
+                Problem::new(format!("the key {name:?} is missing"))
+                    .at(table.clone(), "in this table")
+                    .help(format!("for example: {name} = {example}")),
+            );
+        }
+        key.as_ref()
+    }
+
+    fn journal(&self) -> Journal {
+        let mut journal =
+            Journal { path: "/var/lib/amslpr/journal.db".into(), retention: None, largest: 2 << 30 };
+        if let Some(table) = &self.merged.journal {
+            let (file, table) = (table.file, table.get());
+            journal.path = or(&table.path, journal.path, |p| self.merged.folder(file).join(&p.0));
+            journal.retention = or(&table.retention, journal.retention, |keep| keep.0);
+            journal.largest = or(&table.largest, journal.largest, |bytes| bytes.0);
+        }
+        journal
+    }
+
+    fn engine(&mut self) -> Engine {
+        let mut engine = Engine {
+            order: vec![EngineKind::Hailo, EngineKind::Cpu, EngineKind::Tesseract],
+            threads: 1,
+            models: None,
+        };
+        let Some(placed) = &self.merged.engine else { return engine };
+        let (file, table) = (placed.file, placed.get());
+        engine.threads = or(&table.threads, engine.threads, |n| n.0 as usize);
+        engine.models = or(&table.models, None, |p| Some(self.merged.folder(file).join(&p.0)));
+        if let Some(order) = &table.order {
+            let mut first: Vec<&Spanned<_>> = Vec::new();
+            for word in order.get_ref() {
+                match first.iter().find(|earlier| earlier.get_ref() == word.get_ref()) {
+                    Some(earlier) => self.wrong(
+                        Problem::new(format!(
+                            "the engine {:?} stands twice in the order",
+                            word.get_ref().0.as_str()
+                        ))
+                        .at(Span { file, bytes: word.span() }, "second time")
+                        .at(Span { file, bytes: earlier.span() }, "first time"),
+                    ),
+                    None => first.push(word),
+                }
+            }
+            if first.is_empty() {
+                self.wrong(
+                    Problem::new("the order names no engine")
+                        .at(Span { file, bytes: order.span() }, "")
+                        .help("\"cpu\" needs nothing but the model files"),
+                );
+            }
+            engine.order = first.iter().map(|word| word.get_ref().0).collect();
+        }
+        engine
+    }
+
+    fn detect(&self) -> detect::Settings {
+        let mut settings = detect::Settings::default();
+        if let Some(table) = self.merged.detect.as_ref().map(Placed::get) {
+            settings.score = or(&table.score, settings.score, |x| Some(x.0));
+            settings.min_height = or(&table.min_height, settings.min_height, |x| x.0);
+            settings.max_plates = or(&table.max_plates, settings.max_plates, |n| n.0 as usize);
+        }
+        settings
+    }
+
+    fn choose(&self) -> read::choose::Settings {
+        let mut settings = read::choose::Settings::default();
+        if let Some(table) = self.merged.read.as_ref().map(Placed::get) {
+            settings.min_height = or(&table.min_height, settings.min_height, |x| x.0);
+            settings.edge = or(&table.edge, settings.edge, |x| x.0);
+            settings.eager = or(&table.eager, settings.eager, |n| n.0);
+            settings.better = or(&table.better, settings.better, |x| x.0);
+            settings.again_after = or(&table.again_after, settings.again_after, |t| t.0);
+            settings.max_reads = or(&table.max_reads, settings.max_reads, |n| n.0);
+        }
+        settings
+    }
+
+    fn tesseract(&mut self) -> Tesseract {
+        let mut settings = Tesseract { resize: Some(2.0), clahe: None, denoise: None, threshold: None };
+        let Some(placed) = &self.merged.read else { return settings };
+        let Some(table) = placed.get().tesseract.as_ref().map(Spanned::get_ref) else { return settings };
+        settings.resize = or(&table.resize, settings.resize, |step| step.0.map(|x| x.0));
+        settings.clahe = or(&table.clahe, settings.clahe, |step| step.0.map(|x| x.0));
+        settings.denoise = or(&table.denoise, settings.denoise, |step| step.0.map(|x| x.0));
+        let constant = or(&table.threshold_constant, 10.0, |x| x.0);
+        if let Some(block) = &table.threshold {
+            settings.threshold = block.get_ref().0.map(|n| Threshold { block: n.0, constant });
+            if settings.threshold.is_some_and(|t| t.block % 2 == 0) {
+                let at = Span { file: placed.file, bytes: block.span() };
+                self.wrong(
+                    Problem::new("a block of the threshold has a pixel in its middle, so its size is odd")
+                        .at(at, "")
+                        .help("for example: threshold = 31"),
+                );
+            }
+        }
+        settings
+    }
+
+    fn track(&mut self) -> track::Settings {
+        let mut settings = track::Settings::default();
+        let Some(placed) = &self.merged.track else { return settings };
+        let table = placed.get();
+        settings.strong = or(&table.strong, settings.strong, |x| x.0);
+        settings.weak = or(&table.weak, settings.weak, |x| x.0);
+        settings.reach = or(&table.reach, settings.reach, |x| x.0);
+        settings.growth = or(&table.growth, settings.growth, |x| x.0);
+        settings.patience = or(&table.patience, settings.patience, |t| t.0);
+        settings.patience_frames = or(&table.patience_frames, settings.patience_frames, |n| n.0);
+        settings.first_patience = or(&table.first_patience, settings.first_patience, |t| t.0);
+        settings.max_tracks = or(&table.max_tracks, settings.max_tracks, |n| n.0 as usize);
+        if settings.weak > settings.strong {
+            self.wrong(
+                Problem::new(format!(
+                    "weak detections ({}) cannot be more confident than strong ones ({})",
+                    settings.weak, settings.strong
+                ))
+                .at(placed.span(), "in this table"),
+            );
+        }
+        settings
+    }
+
+    fn passage(&self) -> Passage {
+        let mut passage =
+            Passage { sure: 0.9, sure_reads: 2, min_frames: 2, close_after: Duration::from_secs(2) };
+        if let Some(table) = self.merged.passage.as_ref().map(Placed::get) {
+            passage.sure = or(&table.sure, passage.sure, |x| x.0);
+            passage.sure_reads = or(&table.sure_reads, passage.sure_reads, |n| n.0);
+            passage.min_frames = or(&table.min_frames, passage.min_frames, |n| n.0);
+            passage.close_after = or(&table.close_after, passage.close_after, |t| t.0);
+        }
+        passage
+    }
+
+    fn regions(&self) -> Vec<crate::plate::Region> {
+        let table = self.merged.plate.as_ref().map(Placed::get);
+        table.map_or_else(Vec::new, |t| {
+            or(&t.regions, Vec::new(), |all| all.iter().map(|code| code.0).collect())
+        })
+    }
+
+    fn cameras(&mut self) -> Vec<Camera> {
+        let mut cameras: Vec<Camera> = Vec::new();
+        let mut names: Vec<(&str, Span)> = Vec::new();
+        for placed in &self.merged.cameras {
+            let (file, table) = (placed.file, placed.get());
+            let name = self.needed(&table.name, "name", &placed.span(), "\"north-gate\"");
+            if let Some(name) = name {
+                let at = Span { file, bytes: name.span() };
+                let text = name.get_ref().0.as_str();
+                match names.iter().find(|(earlier, _)| *earlier == text) {
+                    Some((_, first)) => self.wrong(
+                        Problem::new(format!("two cameras share the name {text:?}"))
+                            .at(at, "second use")
+                            .at(first.clone(), "first use")
+                            .help("every camera has a name of its own"),
+                    ),
+                    None => names.push((text, at)),
+                }
+            }
+            let source = self.source(placed);
+            let (role, zones) = self.zones(placed);
+            if let (Some(name), Some(source)) = (name, source) {
+                cameras.push(Camera { id: CameraId::new(&name.get_ref().0), source, role, zones });
+            }
+        }
+        if self.merged.cameras.is_empty() && !self.report.has_errors() {
+            self.wrong(Problem::warning("no camera is configured, so nothing will be seen").help(
+                "add a [[camera]] with a name and one of [camera.replay], [camera.v4l2], [camera.rtsp]",
+            ));
+        }
+        cameras
+    }
+
+    fn source(&mut self, placed: &Placed<schema::Camera>) -> Option<Source> {
+        let (file, table) = (placed.file, placed.get());
+        let at = |bytes| Span { file, bytes };
+        let given = [
+            table.replay.as_ref().map(Spanned::span),
+            table.v4l2.as_ref().map(Spanned::span),
+            table.rtsp.as_ref().map(Spanned::span),
+        ];
+        let mut given = given.into_iter().flatten();
+        match (given.next(), given.next()) {
+            (None, _) => {
+                if !["replay", "v4l2", "rtsp"].iter().any(|key| self.merged.was_refused(&placed.span(), key))
+                {
+                    self.wrong(
+                        Problem::new("this camera has no source")
+                            .at(placed.span(), "in this table")
+                            .help("add one of [camera.replay], [camera.v4l2] and [camera.rtsp] below it"),
+                    );
+                }
+                return None;
+            }
+            (Some(first), Some(second)) => {
+                self.wrong(
+                    Problem::new("a camera has one source, this one has several")
+                        .at(at(second), "another source")
+                        .at(at(first), "the first source")
+                        .help("begin a new [[camera]] for the other"),
+                );
+                return None;
+            }
+            (Some(_), None) => {}
+        }
+        if let Some(replay) = &table.replay {
+            let replay_at = at(replay.span());
+            let replay = replay.get_ref();
+            let path = self.needed(&replay.path, "path", &replay_at, "\"/srv/clips/gate.mp4\"")?;
+            return Some(Source::Replay {
+                path: self.merged.folder(file).join(&path.get_ref().0),
+                pace: or(&replay.speed, Pace::RealTime, |word| word.0),
+                again: or(&replay.again, false, |again| *again),
+            });
+        }
+        if let Some(v4l2) = table.v4l2.as_ref().map(Spanned::get_ref) {
+            return Some(Source::V4l2 {
+                device: or(&v4l2.device, "/dev/video0".into(), |p| self.merged.folder(file).join(&p.0)),
+                width: or(&v4l2.width, 1280, |n| n.0),
+                height: or(&v4l2.height, 720, |n| n.0),
+                fps: or(&v4l2.fps, 15, |n| n.0),
+                format: or(&v4l2.format, CameraFormat::Auto, |word| word.0),
+            });
+        }
+        let rtsp = table.rtsp.as_ref()?;
+        let rtsp_at = at(rtsp.span());
+        let rtsp = rtsp.get_ref();
+        let url = self.needed(&rtsp.url, "url", &rtsp_at, "\"rtsp://192.0.2.10:554/stream1\"");
+        let login = self.login(&rtsp.username, &rtsp.password, &rtsp_at);
+        Some(Source::Rtsp {
+            url: url?.get_ref().0.clone(),
+            login,
+            transport: or(&rtsp.transport, Transport::Tcp, |word| word.0),
+        })
+    }
+
+    fn login(&mut self, username: &Key<String>, password: &Key<SecretPlace>, table: &Span) -> Option<Login> {
+        let secret = password.as_ref().and_then(|place| self.secret(place, table.file));
+        match (username, password) {
+            (Some(username), Some(_)) => {
+                Some(Login { username: username.get_ref().clone(), password: secret? })
+            }
+            (None, None) => None,
+            (Some(_), None) => {
+                self.needed(password, "password", table, "{ credential = \"amslpr.street-password\" }");
+                None
+            }
+            (None, Some(_)) => {
+                self.needed(username, "username", table, "\"viewer\"");
+                None
+            }
+        }
+    }
+
+    fn secret(&mut self, place: &Spanned<SecretPlace>, file: FileId) -> Option<Secret> {
+        let at = Span { file, bytes: place.span() };
+        let folder = self.merged.folder(file);
+        if place.get_ref().is_open_to_all(folder) {
+            self.wrong(
+                Problem::warning("everybody on this machine may read the file of this secret")
+                    .at(at.clone(), "")
+                    .help("chmod 640 it and give it to the group of the service, or use a credential"),
+            );
+        }
+        match place.get_ref().fetch(self.credentials, folder) {
+            Ok(secret) => Some(secret),
+            Err(missing) => {
+                self.wrong(Problem::new(missing.what).at(at, "").help(missing.help));
+                None
+            }
+        }
+    }
+
+    fn zones(&mut self, placed: &Placed<schema::Camera>) -> (Role, Zones) {
+        let (file, table) = (placed.file, placed.get());
+        let mut zones = Zones::default();
+        zones.min_height = or(&table.min_plate_height, zones.min_height, |x| x.0);
+        zones.include = table.zones.iter().filter_map(|z| self.polygon(z, file)).collect();
+        zones.exclude = table.masks.iter().filter_map(|z| self.polygon(z, file)).collect();
+        let role = or(&table.role, Role::Both, |word| word.0);
+        let line = table.line.as_ref().and_then(|line| {
+            let span = Span { file, bytes: line.span() };
+            if role != Role::Both {
+                self.wrong(
+                    Problem::new(
+                        "at an entry or exit every vehicle goes one way, so there is no line to cross",
+                    )
+                    .at(span.clone(), "")
+                    .help("leave the line out, or write role = \"both\""),
+                );
+            }
+            let ends: Vec<Point> = line.get_ref().iter().filter_map(|corner| point(corner)).collect();
+            match ends.as_slice() {
+                [from, to] if line.get_ref().len() == 2 && from != to => Some(Line { from: *from, to: *to }),
+                _ => {
+                    self.wrong(
+                        Problem::new("a line has two different ends, each of two fractions")
+                            .at(span, "")
+                            .help("for example: line = [[0.1, 0.6], [0.9, 0.6]]"),
+                    );
+                    None
+                }
+            }
+        });
+        zones.direction = match (role, line) {
+            (Role::Entry, _) => DirectionRule::Always(Direction::Approaching),
+            (Role::Exit, _) => DirectionRule::Always(Direction::Leaving),
+            (Role::Both, Some(line)) => DirectionRule::ByLine(line),
+            (Role::Both, None) => DirectionRule::ByPath,
+        };
+        (role, zones)
+    }
+
+    fn polygon(&mut self, written: &Spanned<Vec<Vec<Fraction>>>, file: FileId) -> Option<Polygon> {
+        let at = Span { file, bytes: written.span() };
+        let corners: Vec<Point> = written.get_ref().iter().filter_map(|corner| point(corner)).collect();
+        if corners.len() != written.get_ref().len() {
+            self.wrong(
+                Problem::new("a corner has two fractions: how far to the right, how far down")
+                    .at(at, "")
+                    .help("for example: zones = [[[0.0, 0.3], [1.0, 0.3], [1.0, 1.0], [0.0, 1.0]]]"),
+            );
+            return None;
+        }
+        match Polygon::new(corners) {
+            Ok(polygon) => Some(polygon),
+            Err(error) => {
+                self.wrong(Problem::new(format!("this is no area: {error}")).at(at, ""));
+                None
+            }
+        }
+    }
+
+    fn mqtt(&mut self) -> Option<Mqtt> {
+        let placed = self.merged.mqtt.as_ref()?;
+        let (table, at) = (placed.get(), placed.span());
+        let host = self.needed(&table.host, "host", &at, "\"localhost\"");
+        if let Some(host) = host
+            && (host.get_ref().is_empty()
+                || host.get_ref().contains([':', '/', ' ', '@']) && !host.get_ref().contains("::"))
+        {
+            let span = Span { file: placed.file, bytes: host.span() };
+            self.wrong(
+                Problem::new(format!("{:?} is no name or address of a machine", host.get_ref()))
+                    .at(span, "")
+                    .help("write host = \"broker.local\"; the port has a key of its own"),
+            );
+        }
+        let prefix = or(&table.prefix, "amslpr".to_owned(), Clone::clone);
+        if let Some(written) = &table.prefix
+            && !is_topic(&prefix)
+        {
+            let span = Span { file: placed.file, bytes: written.span() };
+            self.wrong(
+                Problem::new(format!("{prefix:?} cannot begin a topic"))
+                    .at(span, "")
+                    .help("use names separated by \"/\", without +, # and $, such as \"site-7/amslpr\""),
+            );
+        }
+        let password = table.password.as_ref().and_then(|place| self.secret(place, placed.file));
+        if table.password.is_some() {
+            self.needed(&table.username, "username", &at, "\"amslpr\"");
+        }
+        let keep_alive = or(&table.keep_alive, Duration::from_secs(30), |t| t.0);
+        if let Some(written) = &table.keep_alive
+            && !(Duration::from_secs(5)..=Duration::from_secs(3600)).contains(&keep_alive)
+        {
+            let span = Span { file: placed.file, bytes: written.span() };
+            self.wrong(Problem::new("a keep-alive lies between 5 s and 1 h").at(span, ""));
+        }
+        Some(Mqtt {
+            host: host?.get_ref().clone(),
+            port: or(&table.port, 1883, |n| u16::try_from(n.0).unwrap_or(u16::MAX)),
+            client_id: or(&table.client_id, "amslpr".to_owned(), |name| name.0.clone()),
+            username: table.username.as_ref().map(|name| name.get_ref().clone()),
+            password,
+            prefix,
+            keep_alive,
+        })
+    }
+
+    fn log(&self) -> Log {
+        let table = self.merged.log.as_ref().map(Placed::get);
+        Log {
+            level: table.map_or(LogLevel::Info, |t| or(&t.level, LogLevel::Info, |word| word.0)),
+            plates: table.is_some_and(|t| or(&t.plates, false, |plates| *plates)),
+        }
+    }
+
+    fn health(&mut self) -> Health {
+        let default = Duration::from_secs(30);
+        let Some(placed) = &self.merged.health else { return Health { every: default } };
+        let every = or(&placed.get().every, default, |t| t.0);
+        if let Some(written) = &placed.get().every
+            && every < Duration::from_secs(1)
+        {
+            let at = Span { file: placed.file, bytes: written.span() };
+            self.wrong(Problem::new("health is said at most once a second").at(at, "").help("write \"30s\""));
+        }
+        Health { every }
+    }
+}
+
+/// A place of two fractions.
+fn point(written: &[Fraction]) -> Option<Point> {
+    match written {
+        [x, y] => Some(Point::new(x.0, y.0)),
+        _ => None,
+    }
+}
+
+fn is_topic(prefix: &str) -> bool {
+    !prefix.is_empty()
+        && prefix.len() <= 200
+        && !prefix.starts_with('$')
+        && prefix.split('/').all(|part| !part.is_empty())
+        && !prefix.contains(['+', '#', '\0'])
+}

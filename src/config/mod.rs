@@ -1,0 +1,265 @@
+//! The configuration: TOML files in, one [`Config`] out, or a [`Report`] of everything that is wrong with them.
+//!
+//! ```text
+//! document   one file: TOML into schema, all problems of it      values  secret
+//! merge      main file and conf.d/ as one
+//! meaning    defaults filled in, tables checked against each other
+//! keys       every key for people: the shipped file, "did you mean"
+//! report     problems with file, line and caret; as text or JSON
+//! ```
+//!
+//! Here values are read and checked against each other. Whether a camera answers or a model loads is not asked here:
+//! that changes while nobody edits a file.
+//!
+//! Relative paths start at the folder of the file they stand in, so that a folder with a configuration in it can be
+//! moved and run without being root.
+
+mod document;
+mod keys;
+mod lists;
+mod meaning;
+mod merge;
+mod report;
+mod schema;
+mod secret;
+mod values;
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use url::Url;
+
+use crate::{
+    detect,
+    frame::CameraId,
+    infer::EngineKind,
+    plate::{PlateText, Region},
+    read, track,
+};
+pub use keys::defaults;
+pub use report::{Report, Severity};
+pub use secret::Secret;
+
+/// Where the service's configuration is.
+pub const MAIN_FILE: &str = "/etc/amslpr/amslpr.toml";
+
+/// A configuration as meant: every default filled in, every path absolute, every secret fetched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    pub journal: Journal,
+    pub cameras: Vec<Camera>,
+    pub engine: Engine,
+    pub detect: detect::Settings,
+    pub choose: read::choose::Settings,
+    pub tesseract: Tesseract,
+    /// For every camera alike; its places stand in [`Camera::zones`].
+    pub track: track::Settings,
+    pub passage: Passage,
+    /// Countries whose formats may repair a read; empty: none.
+    pub regions: Vec<Region>,
+    pub lists: Vec<List>,
+    /// `None`: nobody is told.
+    pub mqtt: Option<Mqtt>,
+    pub log: Log,
+    pub health: Health,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Journal {
+    pub path: PathBuf,
+    /// How long passages are kept; `None`: for ever.
+    pub retention: Option<Duration>,
+    /// Bytes that the file never grows beyond.
+    pub largest: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Camera {
+    pub id: CameraId,
+    pub source: Source,
+    pub role: Role,
+    /// Where plates count, their least height, and how the direction is known (the role decides for entries and exits).
+    pub zones: track::Zones,
+}
+
+/// What gives a camera's frames.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Source {
+    Replay { path: PathBuf, pace: Pace, again: bool },
+    V4l2 { device: PathBuf, width: u32, height: u32, fps: u32, format: CameraFormat },
+    Rtsp { url: Url, login: Option<Login>, transport: Transport },
+}
+
+/// User name and password of a camera.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    pub username: String,
+    pub password: Secret,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    RealTime,
+    /// As fast as it can be looked at, no frame left out.
+    Fast,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CameraFormat {
+    /// Whatever the camera has that costs least.
+    Auto,
+    Mjpeg,
+    Yuyv,
+    Nv12,
+    Yuv420,
+    Grey,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    Tcp,
+    Udp,
+}
+
+/// What vehicles do in front of a camera.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Entry,
+    Exit,
+    Both,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engine {
+    /// In order of preference, no engine twice.
+    pub order: Vec<EngineKind>,
+    /// Threads inside one run of a network.
+    pub threads: usize,
+    /// Folder of model descriptions; `None`: the usual places.
+    pub models: Option<PathBuf>,
+}
+
+/// What is done to a plate before Tesseract reads it; `None`: that step is off.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tesseract {
+    /// Factor of enlargement.
+    pub resize: Option<f32>,
+    /// Clip limit of the contrast enhancement.
+    pub clahe: Option<f32>,
+    /// Strength of the noise reduction.
+    pub denoise: Option<f32>,
+    pub threshold: Option<Threshold>,
+}
+
+/// Adaptive threshold.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Threshold {
+    /// Side of the neighbourhood in pixels; odd.
+    pub block: u32,
+    /// How much darker than its neighbourhood ink is.
+    pub constant: f32,
+}
+
+/// When a vote is sure and when a visit is over.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Passage {
+    pub sure: f32,
+    pub sure_reads: u32,
+    pub min_frames: u32,
+    pub close_after: Duration,
+}
+
+/// A list of plates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List {
+    pub name: String,
+    pub kind: ListKind,
+    pub entries: Vec<ListEntry>,
+    /// Look-alike characters that may differ.
+    pub tolerance: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListEntry {
+    pub plate: PlateText,
+    pub note: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListKind {
+    Allow,
+    Block,
+    Watch,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mqtt {
+    pub host: String,
+    pub port: u16,
+    pub client_id: String,
+    pub username: Option<String>,
+    pub password: Option<Secret>,
+    /// First part of every topic.
+    pub prefix: String,
+    pub keep_alive: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Log {
+    pub level: LogLevel,
+    /// Plates may stand in the log.
+    pub plates: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    pub every: Duration,
+}
+
+/// A configuration, and what is odd about it without being wrong.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    pub config: Config,
+    /// Holds warnings at most.
+    pub report: Report,
+}
+
+/// Reads the main file and `conf.d/*.toml` beside it. Secrets come from systemd's credentials, where it passed any.
+pub fn load(main_file: &Path) -> Result<Loaded, Report> {
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
+    load_with(main_file, credentials.as_deref())
+}
+
+/// As [`load`], with the folder of credentials as an argument.
+pub fn load_with(main_file: &Path, credentials: Option<&Path>) -> Result<Loaded, Report> {
+    let mut report = Report::default();
+    let merged = merge::load(main_file, &mut report);
+    let config = meaning::interpret(&merged, credentials, &mut report);
+    if report.has_errors() { Err(report) } else { Ok(Loaded { config, report }) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! The configuration as written: one struct per table, every key optional, nothing interpreted.
+//!
+//! What a missing key means stands in `meaning`; what each key is for, and its default as people read it, in
+//! `keys`. A test holds the three together.
+
+use serde::Deserialize;
+use serde_spanned::Spanned;
+
+use super::{
+    secret::SecretPlace,
+    values::{
+        Bytes, Count, EngineWord, FormatWord, Fraction, Keep, LevelWord, ListKindWord, Name, OffOr, PaceWord,
+        Place, PlateWord, RegionCode, RoleWord, RtspUrl, Time, TransportWord, Within,
+    },
+};
+
+/// A value and where it stands.
+pub(super) type Key<T> = Option<Spanned<T>>;
+
+/// One file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct File {
+    pub format: Key<i64>,
+    pub journal: Key<Journal>,
+    #[serde(default)]
+    pub camera: Vec<Spanned<Camera>>,
+    pub engine: Key<Engine>,
+    pub detect: Key<Detect>,
+    pub read: Key<Read>,
+    pub track: Key<Track>,
+    pub passage: Key<Passage>,
+    pub plate: Key<Plate>,
+    #[serde(default)]
+    pub list: Vec<Spanned<List>>,
+    pub mqtt: Key<Mqtt>,
+    pub log: Key<Log>,
+    pub health: Key<Health>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Journal {
+    pub path: Key<Place>,
+    pub retention: Key<Keep>,
+    pub largest: Key<Bytes>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Camera {
+    pub name: Key<Name>,
+    pub replay: Key<Replay>,
+    pub v4l2: Key<V4l2>,
+    pub rtsp: Key<Rtsp>,
+    pub role: Key<RoleWord>,
+    pub line: Key<Vec<Vec<Fraction>>>,
+    #[serde(default)]
+    pub zones: Vec<Spanned<Vec<Vec<Fraction>>>>,
+    #[serde(default)]
+    pub masks: Vec<Spanned<Vec<Vec<Fraction>>>>,
+    pub min_plate_height: Key<Within<0, 1000>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Replay {
+    pub path: Key<Place>,
+    pub speed: Key<PaceWord>,
+    #[serde(rename = "loop")]
+    pub again: Key<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct V4l2 {
+    pub device: Key<Place>,
+    pub width: Key<Count<16, 8192>>,
+    pub height: Key<Count<16, 8192>>,
+    pub fps: Key<Count<1, 240>>,
+    pub format: Key<FormatWord>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Rtsp {
+    pub url: Key<RtspUrl>,
+    pub username: Key<String>,
+    pub password: Key<SecretPlace>,
+    pub transport: Key<TransportWord>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Engine {
+    pub order: Key<Vec<Spanned<EngineWord>>>,
+    pub threads: Key<Count<1, 64>>,
+    pub models: Key<Place>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Detect {
+    pub score: Key<Fraction>,
+    pub min_height: Key<Within<0, 1000>>,
+    pub max_plates: Key<Count<1, 256>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Read {
+    pub min_height: Key<Within<0, 1000>>,
+    pub edge: Key<Within<0, 1000>>,
+    pub eager: Key<Count<1, 1000>>,
+    pub better: Key<Within<1, 10>>,
+    pub again_after: Key<Time>,
+    pub max_reads: Key<Count<1, 10000>>,
+    pub tesseract: Key<Tesseract>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Tesseract {
+    pub resize: Key<OffOr<Within<1, 8>>>,
+    pub clahe: Key<OffOr<Within<1, 40>>>,
+    pub denoise: Key<OffOr<Within<0, 10>>>,
+    pub threshold: Key<OffOr<Count<3, 255>>>,
+    pub threshold_constant: Key<Within<-128, 128>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Track {
+    pub strong: Key<Fraction>,
+    pub weak: Key<Fraction>,
+    pub reach: Key<Within<0, 20>>,
+    pub growth: Key<Within<1, 10>>,
+    pub patience: Key<Time>,
+    pub patience_frames: Key<Count<0, 1000>>,
+    pub first_patience: Key<Time>,
+    pub max_tracks: Key<Count<1, 1024>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Passage {
+    pub sure: Key<Fraction>,
+    pub sure_reads: Key<Count<1, 100>>,
+    pub min_frames: Key<Count<1, 1000>>,
+    pub close_after: Key<Time>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Plate {
+    pub regions: Key<Vec<RegionCode>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct List {
+    pub name: Key<Name>,
+    pub kind: Key<ListKindWord>,
+    #[serde(default)]
+    pub plates: Vec<Spanned<Entry>>,
+    pub file: Key<Place>,
+    pub tolerance: Key<Count<0, 2>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Entry {
+    pub plate: Key<PlateWord>,
+    pub note: Key<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Mqtt {
+    pub host: Key<String>,
+    pub port: Key<Count<1, 65535>>,
+    pub client_id: Key<Name>,
+    pub username: Key<String>,
+    pub password: Key<SecretPlace>,
+    pub prefix: Key<String>,
+    pub keep_alive: Key<Time>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Log {
+    pub level: Key<LevelWord>,
+    pub plates: Key<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Health {
+    pub every: Key<Time>,
+}

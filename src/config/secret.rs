@@ -1,0 +1,206 @@
+//! Secrets: where one is kept, fetching it, and a type that does not give it away.
+//!
+//! A secret never stands in the configuration itself. It comes from a systemd credential or from a file that only
+//! the service may read.
+
+use std::{
+    fmt,
+    fs::File,
+    io::Read as _,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+use toml::Value;
+
+use super::values::{HELP, nearest};
+
+/// Longest secret read; credentials of cameras and brokers are far shorter.
+const LONGEST: u64 = 4096;
+
+/// A password or token. Prints as `(set)`; its bytes are overwritten when it is dropped.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The secret itself, for the one place that needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(set)")
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        let mut bytes = std::mem::take(&mut self.0).into_bytes();
+        bytes.fill(0);
+        // Keeps the compiler from leaving the writes out because nobody reads them.
+        std::hint::black_box(&bytes);
+    }
+}
+
+/// Where a secret is kept, as written.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Value")]
+pub(super) enum SecretPlace {
+    /// A systemd credential of this name.
+    Credential(String),
+    /// A file.
+    File(PathBuf),
+}
+
+impl TryFrom<Value> for SecretPlace {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        let help = format!(
+            "{HELP}write {{ credential = \"amslpr.mqtt-password\" }}, made by `systemd-creds encrypt \
+             --name=amslpr.mqtt-password - /etc/credstore.encrypted/amslpr.mqtt-password`, or {{ file = \"/path\" }}"
+        );
+        let table = match value {
+            Value::Table(table) => table,
+            Value::String(_) => {
+                return Err(format!("a secret does not stand in the configuration itself{help}"));
+            }
+            _ => return Err(format!("this does not say where the secret is kept{help}")),
+        };
+        let mut entries = table.into_iter();
+        let (Some((key, place)), None) = (entries.next(), entries.next()) else {
+            return Err(format!("a secret is kept in exactly one place{help}"));
+        };
+        match (key.as_str(), place) {
+            ("credential", Value::String(name)) => {
+                if name.is_empty() || name.starts_with('.') || name.contains('/') || name.contains('\0') {
+                    return Err(format!("{name:?} cannot be the name of a credential{help}"));
+                }
+                Ok(Self::Credential(name))
+            }
+            ("file", Value::String(path)) if !path.is_empty() && !path.contains('\0') => {
+                Ok(Self::File(path.into()))
+            }
+            ("credential" | "file", _) => Err(format!("{key} must be a string{help}")),
+            (other, _) => match nearest(other, ["credential", "file"]) {
+                Some(near) => Err(format!("unknown key {other:?}{HELP}did you mean {near:?}?")),
+                None => Err(format!("unknown key {other:?}{help}")),
+            },
+        }
+    }
+}
+
+/// Why a secret could not be had: what happened, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Missing {
+    pub what: String,
+    pub help: String,
+}
+
+impl SecretPlace {
+    /// Fetches it. `credentials` is systemd's directory, where there is one; `near` is where relative paths start.
+    pub(super) fn fetch(&self, credentials: Option<&Path>, near: &Path) -> Result<Secret, Missing> {
+        match self {
+            Self::Credential(name) => {
+                let Some(folder) = credentials else {
+                    return Err(Missing {
+                        what: format!("the credential {name:?} is not there: systemd passed none"),
+                        help: "run as the service (the unit imports amslpr.*), or use { file = \"...\" }"
+                            .to_owned(),
+                    });
+                };
+                let path = folder.join(name);
+                read(&path).map_err(|error| Missing {
+                    what: format!("the credential {name:?} cannot be read: {error}"),
+                    help: format!(
+                        "make it by `systemd-creds encrypt --name={name} - /etc/credstore.encrypted/{name}` and restart \
+                         the service (its name must begin with \"amslpr.\")"
+                    ),
+                })
+            }
+            Self::File(path) => {
+                let path = near.join(path);
+                read(&path).map_err(|error| Missing {
+                    what: format!("the secret in {} cannot be read: {error}", path.display()),
+                    help: "it must exist and be readable by the user of the service".to_owned(),
+                })
+            }
+        }
+    }
+
+    /// A file that everybody on the machine may read is no secret; worth a warning.
+    pub(super) fn is_open_to_all(&self, near: &Path) -> bool {
+        match self {
+            Self::Credential(_) => false,
+            Self::File(path) => std::fs::metadata(near.join(path)).is_ok_and(|meta| meta.mode() & 0o004 != 0),
+        }
+    }
+}
+
+/// The file's text without the line end that editors add.
+fn read(path: &Path) -> std::io::Result<Secret> {
+    let invalid = |why: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, why.to_owned());
+    // The kind first: opening a fifo would wait for a writer for ever.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(invalid("not a regular file"));
+    }
+    let mut text = String::new();
+    File::open(path)?.take(LONGEST + 1).read_to_string(&mut text)?;
+    let secret = Secret::new(text.strip_suffix('\n').unwrap_or(&text).trim_end_matches('\r').to_owned());
+    drop(Secret::new(text));
+    match secret.expose().len() {
+        0 => Err(invalid("it is empty")),
+        n if n as u64 > LONGEST => Err(invalid("it is longer than 4096 bytes")),
+        _ => Ok(secret),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(toml: &str) -> Result<SecretPlace, String> {
+        let table: toml::Table = toml::from_str(&format!("s = {toml}")).unwrap();
+        SecretPlace::try_from(table["s"].clone())
+    }
+
+    #[test]
+    fn a_secret_is_kept_in_one_place_outside_the_file() {
+        assert_eq!(place("{ credential = 'amslpr.x' }"), Ok(SecretPlace::Credential("amslpr.x".into())));
+        assert_eq!(place("{ file = '/run/x' }"), Ok(SecretPlace::File("/run/x".into())));
+        let plain = place("'hunter2'").unwrap_err();
+        assert!(plain.contains("systemd-creds encrypt") && !plain.contains("hunter2"), "{plain}");
+        for bad in ["{}", "{ file = '/a', credential = 'b' }", "{ credential = '../x' }", "{ file = 5 }", "7"]
+        {
+            assert!(place(bad).is_err(), "{bad}");
+        }
+        assert!(place("{ credental = 'x' }").unwrap_err().contains("did you mean \"credential\"?"));
+    }
+
+    #[test]
+    fn a_secret_does_not_show_itself() {
+        assert_eq!(format!("{:?}", Secret::new("hunter2".into())), "(set)");
+    }
+
+    #[test]
+    fn a_secret_comes_from_the_credentials_or_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("amslpr.x"), "hunter2\n").unwrap();
+        std::fs::write(dir.path().join("empty"), "\n").unwrap();
+        let from = |place: SecretPlace, credentials: Option<&Path>| place.fetch(credentials, dir.path());
+        let credential = SecretPlace::Credential("amslpr.x".into());
+        assert_eq!(from(credential.clone(), Some(dir.path())), Ok(Secret::new("hunter2".into())));
+        assert!(from(credential, None).unwrap_err().what.contains("systemd passed none"));
+        assert_eq!(from(SecretPlace::File("amslpr.x".into()), None), Ok(Secret::new("hunter2".into())));
+        assert!(from(SecretPlace::File("empty".into()), None).unwrap_err().what.contains("empty"));
+        assert!(from(SecretPlace::File("gone".into()), None).unwrap_err().what.contains("gone"));
+        assert!(from(SecretPlace::File(".".into()), None).unwrap_err().what.contains("not a regular file"));
+    }
+}

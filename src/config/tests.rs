@@ -1,0 +1,338 @@
+//! Whole configurations: what they mean, and how what is wrong with them is said.
+
+use std::{fs, time::Duration};
+
+use super::*;
+use crate::track::{Direction, DirectionRule};
+
+const CAMERA: &str = "[[camera]]\nname = \"a\"\n[camera.replay]\npath = \"a.mp4\"\n";
+
+/// A folder with a main file and files of `conf.d/`, and the credential `amslpr.x`.
+fn folder(main: &str, more: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("amslpr.toml"), main).unwrap();
+    fs::create_dir(dir.path().join("conf.d")).unwrap();
+    fs::create_dir(dir.path().join("credentials")).unwrap();
+    for name in ["amslpr.x", "amslpr.mqtt-password", "amslpr.street-password"] {
+        fs::write(dir.path().join("credentials").join(name), "hunter2\n").unwrap();
+    }
+    for (name, text) in more {
+        fs::write(dir.path().join("conf.d").join(name), text).unwrap();
+    }
+    dir
+}
+
+fn load_in(dir: &tempfile::TempDir) -> Result<Loaded, Report> {
+    load_with(&dir.path().join("amslpr.toml"), Some(&dir.path().join("credentials")))
+}
+
+fn good(text: &str) -> Config {
+    load_in(&folder(text, &[])).unwrap_or_else(|report| panic!("{report}")).config
+}
+
+/// The report of a configuration that cannot run.
+fn bad(text: &str) -> String {
+    let report = load_in(&folder(text, &[])).map(|loaded| loaded.config).unwrap_err();
+    report.to_string()
+}
+
+/// Each of `parts` stands in the report, which counts so many errors.
+fn check(text: &str, errors: usize, parts: &[&str]) {
+    let report = bad(text);
+    for part in parts {
+        assert!(report.contains(part), "no {part:?} in\n{report}");
+    }
+    let tally = format!("{errors} error");
+    assert!(report.lines().last().unwrap().starts_with(&tally), "not {tally} in\n{report}");
+}
+
+#[test]
+fn an_empty_file_is_the_defaults_without_a_camera() {
+    let dir = folder("", &[]);
+    let loaded = load_in(&dir).unwrap();
+    assert!(loaded.report.to_string().contains("no camera is configured"));
+    assert_eq!(loaded.config.journal.path, PathBuf::from("/var/lib/amslpr/journal.db"));
+    assert_eq!(loaded.config.mqtt, None);
+    assert_eq!(loaded.config.track, track::Settings::default());
+}
+
+#[test]
+fn the_shipped_file_is_the_defaults() {
+    let camera = CAMERA.replace("a.mp4", "/a.mp4");
+    assert_eq!(good(&(defaults() + &camera)), good(&camera));
+}
+
+/// The shipped file with its settings switched on, examples without default left out.
+fn switched_on(examples: bool) -> String {
+    let mut text = String::new();
+    let mut is_example = false;
+    for line in defaults().lines() {
+        match line.strip_prefix('#') {
+            Some(rest) if rest.starts_with(' ') || rest.is_empty() => {
+                is_example |= rest.starts_with(" For example.")
+            }
+            Some(rest) => {
+                let header = rest.starts_with('[');
+                let needed = ["name", "kind", "host", "url", "path"]
+                    .iter()
+                    .any(|k| rest.starts_with(&format!("{k} =")));
+                if examples || header || needed || !is_example {
+                    text.push_str(rest);
+                    text.push('\n');
+                }
+            }
+            None => is_example = false,
+        }
+    }
+    text
+}
+
+#[test]
+fn every_default_shown_is_the_built_in_one() {
+    let shown = good(&switched_on(false));
+    let plain = good(
+        "[[camera]]\nname = \"north-gate\"\n[camera.replay]\npath = \"/srv/clips/gate.mp4\"\n\
+         [[camera]]\nname = \"yard\"\n[camera.v4l2]\n[[camera]]\nname = \"street\"\n[camera.rtsp]\n\
+         url = \"rtsp://192.0.2.10:554/stream1\"\n[[list]]\nname = \"residents\"\nkind = \"allow\"\n\
+         [mqtt]\nhost = \"localhost\"\n",
+    );
+    assert_eq!(shown, plain);
+}
+
+#[test]
+fn every_key_can_be_set() {
+    let dir = folder(&switched_on(true), &[]);
+    fs::write(dir.path().join("residents.csv"), "CJ 99 ZZZ,Bob\n").unwrap();
+    let config = load_in(&dir).unwrap_or_else(|report| panic!("{report}")).config;
+    assert_eq!(config.cameras.len(), 3);
+    assert_eq!(config.mqtt.unwrap().password, Some(Secret::new("hunter2".into())));
+    assert_eq!(config.lists[0].entries.len(), 2);
+    assert!(matches!(config.cameras[0].zones.direction, DirectionRule::ByLine(_)));
+    assert_eq!((config.cameras[0].zones.include.len(), config.cameras[0].zones.exclude.len()), (1, 1));
+}
+
+#[test]
+fn every_key_of_the_schema_is_shown_to_people() {
+    // serde itself says which fields a table has when it meets one that it has not.
+    for table in keys::TABLES {
+        let header = match table.path {
+            "" => String::new(),
+            path if path.starts_with("camera.") => format!("[[camera]]\n[{path}]\n"),
+            "list.plates" => "[[list]]\n[[list.plates]]\n".to_owned(),
+            path @ ("camera" | "list") => format!("[[{path}]]\n"),
+            path => format!("[{path}]\n"),
+        };
+        let error = toml::from_str::<schema::File>(&format!("{header}no-such-key = 1\n")).unwrap_err();
+        let mut fields: Vec<&str> = error.message().split('`').skip(3).step_by(2).collect();
+        let mut known = keys::known_in(table.path);
+        fields.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(fields, known, "[{}]", table.path);
+    }
+}
+
+#[test]
+fn an_unknown_key_is_shown_with_its_place_and_the_likely_one() {
+    check(
+        "[journal]\npth = \"x.db\"\n",
+        1,
+        &["unknown key \"pth\"", "amslpr.toml:2:1", "^^^", "did you mean \"path\"?"],
+    );
+    check("[enigne]\nthreads = 2\n", 1, &["did you mean \"engine\"?", "amslpr.toml:1:2"]);
+    check("[journal]\nregions = [\"ro\"]\n", 1, &["\"regions\" is a key of [plate]"]);
+    check(&CAMERA.replace("path", "pahts"), 1, &["did you mean \"path\"?"]);
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    check(
+        "[journal]\nretention = 30\n[engine]\norder = [\"cup\"]\nthreads = 0\n[[camera]]\nname = \"A b\"\n\
+         zonez = 5\n[camera.v4l2]\nfps = \"many\"\n[mqtt]\nport = 99999\n[log]\nlevel = \"loud\"\n",
+        9,
+        &[
+            "expected a time, not the number 30",
+            "did you mean \"cpu\"?",
+            "must lie between 1 and 64, not 0",
+            "\"A b\" cannot be a name",
+            "did you mean \"zones\"?",
+            "expected a whole number from 1 to 240, not the string \"many\"",
+            "must lie between 1 and 65535, not 99999",
+            "\"loud\" is not one of",
+            "the key \"host\" is missing",
+        ],
+    );
+}
+
+#[test]
+fn broken_toml_is_shown_where_it_breaks() {
+    check("[journal\npath = 1\n", 1, &["amslpr.toml:1:9"]);
+    check("[journal]\npath = \"a\"\npath = \"b\"\n", 1, &["duplicate key", "amslpr.toml:3:1"]);
+    assert!(load_in(&folder("\0\u{1}[[[[", &[])).is_err());
+}
+
+#[test]
+fn a_camera_table_with_single_brackets_is_explained() {
+    check("[camera]\nname = \"a\"\n[camera.replay]\npath = \"x\"\n", 1, &["write [[camera]]"]);
+}
+
+#[test]
+fn two_cameras_of_one_name_show_both_places() {
+    let dir = folder(CAMERA, &[("20-more.toml", CAMERA)]);
+    let report = load_in(&dir).unwrap_err().to_string();
+    for part in
+        ["two cameras share the name \"a\"", "20-more.toml:2:8", "amslpr.toml:2:8", "second use", "first use"]
+    {
+        assert!(report.contains(part), "no {part:?} in\n{report}");
+    }
+}
+
+#[test]
+fn a_camera_has_exactly_one_source() {
+    check("[[camera]]\nname = \"a\"\n", 1, &["this camera has no source"]);
+    check(&(CAMERA.to_owned() + "[camera.v4l2]\n"), 1, &["one source", "another source", "the first source"]);
+    check("[[camera]]\n[camera.replay]\n", 2, &["\"name\" is missing", "\"path\" is missing"]);
+}
+
+#[test]
+fn a_table_belongs_to_one_file_and_cameras_add_up() {
+    let other = CAMERA.replace("\"a\"", "\"b\"");
+    let dir =
+        folder(CAMERA, &[("10-b.toml", &other), ("20.toml", "[log]\nplates = true\n"), (".x.toml", "junk")]);
+    let config = load_in(&dir).unwrap().config;
+    assert_eq!(config.cameras.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert!(config.log.plates);
+    // Paths start at the folder of their own file.
+    assert_eq!(
+        config.cameras[1].source,
+        Source::Replay { path: dir.path().join("conf.d/a.mp4"), pace: Pace::RealTime, again: false }
+    );
+    let dir = folder("[log]\n", &[("a.toml", "[log]\n")]);
+    let report = load_in(&dir).unwrap_err().to_string();
+    assert!(report.contains("stands in two files") && report.contains("first time"), "{report}");
+}
+
+#[test]
+fn problems_of_all_files_are_told_at_once() {
+    let dir = folder("x = 1\n", &[("a.toml", "[[[\n"), ("b.toml", "format = 2\n")]);
+    let report = load_in(&dir).unwrap_err();
+    let text = report.to_string();
+    for part in ["unknown key \"x\"", "a.toml:1:", "form 2"] {
+        assert!(text.contains(part), "no {part:?} in\n{text}");
+    }
+}
+
+#[test]
+fn a_missing_file_says_how_to_make_one() {
+    let report = load_with(Path::new("/nowhere/amslpr.toml"), None).unwrap_err().to_string();
+    assert!(
+        report.contains("cannot read /nowhere/amslpr.toml") && report.contains("amslpr config defaults"),
+        "{report}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    assert!(load_with(folder.path(), None).unwrap_err().to_string().contains("not a regular file"));
+}
+
+#[test]
+fn a_secret_is_never_in_the_file() {
+    let rtsp = "[[camera]]\nname = \"a\"\n[camera.rtsp]\nurl = \"rtsp://h/x\"\nusername = \"u\"\n";
+    check(
+        &(rtsp.to_owned() + "password = \"hunter2\"\n"),
+        1,
+        &["does not stand in the configuration", "systemd-creds"],
+    );
+    check(
+        &(rtsp.to_owned() + "password = { credential = \"amslpr.y\" }\n"),
+        1,
+        &["\"amslpr.y\" cannot be read"],
+    );
+    check(rtsp, 1, &["\"password\" is missing"]);
+    let config = good(&(rtsp.to_owned() + "password = { credential = \"amslpr.x\" }\n"));
+    let Source::Rtsp { login: Some(login), .. } = &config.cameras[0].source else { panic!("{config:?}") };
+    assert_eq!(login.password.expose(), "hunter2");
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_role_or_a_line_tells_the_direction() {
+    let rule = |more: &str| {
+        good(&CAMERA.replace("[camera.", &format!("{more}\n[camera."))).cameras[0].zones.direction
+    };
+    assert_eq!(rule("role = \"entry\""), DirectionRule::Always(Direction::Approaching));
+    assert_eq!(rule("role = \"exit\""), DirectionRule::Always(Direction::Leaving));
+    assert_eq!(rule(""), DirectionRule::ByPath);
+    assert!(matches!(rule("line = [[0, 0.5], [1, 0.5]]"), DirectionRule::ByLine(_)));
+    let wrong = |more: &str| bad(&CAMERA.replace("[camera.", &format!("{more}\n[camera.")));
+    assert!(wrong("role = \"entry\"\nline = [[0, 0.5], [1, 0.5]]").contains("no line to cross"));
+    assert!(wrong("line = [[0, 0.5], [0, 0.5]]").contains("two different ends"));
+    assert!(wrong("zones = [[[0.0, 0.3], [1.0, 0.3]]]").contains("2 corners"));
+    assert!(wrong("zones = [[[0.0, 0.3, 0.1], [1.0, 0.3], [1, 1]]]").contains("two fractions"));
+    assert!(wrong("masks = [[[0.0, 0.3], [1.0, 1.3], [1, 1]]]").contains("between 0 and 1, not 1.3"));
+}
+
+#[test]
+fn lists_are_checked() {
+    let list = |more: &str| format!("{CAMERA}[[list]]\nname = \"l\"\nkind = \"block\"\n{more}\n");
+    check(&list("tolerance = 1\nplates = [{ plate = \"AB12\" }]"), 1, &["to the letter"]);
+    check(&list("plates = [{ plat = \"AB12\" }]"), 1, &["did you mean \"plate\"?"]);
+    check(
+        &list("plates = [{ plate = \"京\" }, { note = \"x\" }]"),
+        2,
+        &["is no plate", "\"plate\" is missing"],
+    );
+    check(&list("file = \"gone.csv\""), 1, &["gone.csv"]);
+}
+
+#[test]
+fn a_broker_is_checked() {
+    for (more, part) in [
+        ("host = \"mqtt://x\"", "no name or address"),
+        ("host = \"x\"\nprefix = \"a/#\"", "cannot begin a topic"),
+        ("host = \"x\"\nkeep-alive = \"1s\"", "between 5 s and 1 h"),
+        ("host = \"x\"\npassword = { credential = \"amslpr.x\" }", "\"username\" is missing"),
+    ] {
+        check(&format!("{CAMERA}[mqtt]\n{more}\n"), 1, &[part]);
+    }
+    let config = good(&format!("{CAMERA}[mqtt]\nhost = \"fd00::1\"\nkeep-alive = \"1min\"\n"));
+    assert_eq!(config.mqtt.unwrap().keep_alive, Duration::from_secs(60));
+}
+
+#[test]
+fn shipped_examples_are_loaded() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    for entry in fs::read_dir(&root).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ext| ext == "toml") {
+            load_with(&path, None).unwrap_or_else(|report| panic!("{}:\n{report}", path.display()));
+        }
+    }
+    let demo = load_with(&root.join("demo.toml"), None).unwrap();
+    assert!(demo.report.is_clean(), "{}", demo.report);
+    let Source::Replay { path, .. } = &demo.config.cameras[0].source else {
+        panic!("the demo replays a clip")
+    };
+    assert!(path.is_file(), "{}", path.display());
+}
+
+mod any_text {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn no_text_brings_the_loader_down(text in "([\\[\\]a-z=\"{}, .0-9\n#]{0,80}|\\PC{0,80})") {
+            let report = load_in(&folder(&text, &[]));
+            let _ = report.map_err(|report| (report.to_string(), report.to_json()));
+        }
+
+        #[test]
+        fn no_mutilation_of_the_shipped_file_brings_the_loader_down(at in 0usize..9_000, cut in 0usize..40, put in "\\PC{0,3}") {
+            let text = switched_on(true);
+            let at = (0..=at.min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+            let end = (at..=(at + cut).min(text.len())).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(at);
+            let text = format!("{}{put}{}", &text[..at], &text[end..]);
+            let _ = load_in(&folder(&text, &[])).map_err(|report| report.to_string());
+        }
+    }
+}
