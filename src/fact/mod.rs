@@ -1,0 +1,120 @@
+//! What happened, in the words that floor 3 records, tells and acts upon: the two facts of a passage.
+//!
+//! A passage makes two facts with one id: *decided* as soon as the vote is sure, *closed* when the vehicle has
+//! left. The journal keeps them, `publish` tells of them; [`Outbox`] is the door between those two strangers.
+
+pub mod sample;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{
+    access::Decision,
+    frame::CameraId,
+    passage::{Cast, Passage, PassageId, Reading, Receipt},
+    plate::{Confidence, PlateText},
+};
+
+/// Something that happened and must not be forgotten.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    Decided(Decided),
+    Closed(Closed),
+}
+
+impl Fact {
+    pub const fn passage(&self) -> PassageId {
+        match self {
+            Self::Decided(decided) => decided.passage,
+            Self::Closed(closed) => closed.passage.id,
+        }
+    }
+}
+
+/// A decision, taken while the vehicle may still be waiting.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decided {
+    pub passage: PassageId,
+    pub camera: CameraId,
+    /// Recorded or live: a replayed clip must never open a gate.
+    pub live: bool,
+    pub at: Timestamp,
+    /// The vote as it stood then; `None` where nothing was readable.
+    pub reading: Option<Reading>,
+    pub decision: Decision,
+    pub receipt: Receipt,
+}
+
+/// A passage that is over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Closed {
+    pub passage: Passage,
+    /// What each read said, in the order of their frames.
+    pub reads: Vec<ReadSummary>,
+    pub decision: Option<Decision>,
+}
+
+/// One read of a passage, as far as it is worth keeping.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadSummary {
+    /// Time from the passage's first read to this one's frame.
+    pub after: Duration,
+    pub text: PlateText,
+    pub confidence: Confidence,
+    /// Height of the plate in frame pixels.
+    pub height: f32,
+}
+
+/// What to keep of the votes of a passage: in the order of their frames.
+pub fn summaries(votes: &[Cast]) -> Vec<ReadSummary> {
+    let first = votes.iter().map(|vote| vote.at).min().unwrap_or_default();
+    let mut reads: Vec<ReadSummary> = votes
+        .iter()
+        .map(|vote| ReadSummary {
+            after: vote.at.since(first),
+            text: vote.read.text.clone(),
+            confidence: vote.read.confidence,
+            height: vote.read.quality.height,
+        })
+        .collect();
+    reads.sort_by_key(|read| read.after);
+    reads
+}
+
+/// A recorded fact that the broker has not yet acknowledged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Undelivered {
+    /// Its number: counts this node's facts from 1 without gaps.
+    pub seq: u64,
+    /// When it was recorded.
+    pub recorded: Timestamp,
+    pub fact: Fact,
+}
+
+/// Which undelivered facts to look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// All of them.
+    Everything,
+    /// Decisions only: they go ahead of a backlog.
+    Decisions,
+}
+
+/// Why the outbox could not be read; it is asked again later.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct OutboxError(pub String);
+
+/// Facts that wait for the broker, in the order in which they were recorded.
+pub trait Outbox: Send {
+    /// Names the numbering: another one means that `seq` began anew.
+    fn stream(&self) -> Uuid;
+
+    /// At most `limit` undelivered facts with a number above `after`, in order.
+    fn undelivered(&mut self, after: u64, lane: Lane, limit: usize) -> Result<Vec<Undelivered>, OutboxError>;
+
+    /// The broker has these; they need not be kept for it any longer.
+    fn delivered(&mut self, seqs: &[u64]);
+}

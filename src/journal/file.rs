@@ -1,0 +1,211 @@
+//! The file on disk: one daemon at a time, checked, and put aside if it is broken.
+
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::{Read, Seek, Write},
+    path::{Path, PathBuf},
+    sync::mpsc::RecvTimeoutError,
+};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::{Settings, schema};
+use crate::clock::Clock;
+
+/// Why the journal could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("journal {}: {why}", path.display())]
+pub struct OpenError {
+    path: PathBuf,
+    why: Why,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Why {
+    #[error("the folder {} cannot be made: {error}", folder.display())]
+    Folder { folder: PathBuf, error: std::io::Error },
+    #[error(
+        "the folder {} cannot be written to: {error}; make it writable for the user that runs amslpr", folder.display()
+    )]
+    Unwritable { folder: PathBuf, error: std::io::Error },
+    #[error("another amslpr uses it (process {0}); stop that one first")]
+    Taken(String),
+    #[error("it is read-only; make the file writable for the user that runs amslpr")]
+    ReadOnly,
+    #[error("it is broken ({found}) and could not be put aside as {}: {error}", aside.display())]
+    NotPutAside { found: String, aside: PathBuf, error: std::io::Error },
+    #[error(transparent)]
+    Schema(#[from] schema::SchemaError),
+    #[error("{0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("its thread cannot be started: {0}")]
+    Thread(std::io::Error),
+}
+
+impl OpenError {
+    pub(super) fn new(path: &Path, error: rusqlite::Error) -> Self {
+        Self { path: path.to_owned(), why: error.into() }
+    }
+
+    pub(super) fn thread(path: &Path, error: std::io::Error) -> Self {
+        Self { path: path.to_owned(), why: Why::Thread(error) }
+    }
+}
+
+/// Holds the journal for this process; the system lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub db: Connection,
+    pub lock: Lock,
+    pub set_aside: Option<PathBuf>,
+}
+
+pub(super) fn open(path: &Path, settings: &Settings, clock: &dyn Clock) -> Result<Opened, OpenError> {
+    open_file(path, settings, clock).map_err(|why| OpenError { path: path.to_owned(), why })
+}
+
+fn open_file(path: &Path, settings: &Settings, clock: &dyn Clock) -> Result<Opened, Why> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(folder).map_err(|error| Why::Folder { folder: folder.to_owned(), error })?;
+    let lock = lock(path, folder)?;
+    let (db, set_aside) = match open_checked(path, settings) {
+        Ok(db) => (db, None),
+        Err(Why::Sqlite(error)) if is_broken(&error) => {
+            let aside = put_aside(path, &error, clock)?;
+            tracing::error!(
+                journal = %path.display(), kept_as = %aside.display(), %error,
+                "the journal is broken; it is kept aside and a new one begins"
+            );
+            (open_checked(path, settings)?, Some(aside))
+        }
+        Err(why) => return Err(why),
+    };
+    Ok(Opened { db, lock, set_aside })
+}
+
+fn lock(path: &Path, folder: &Path) -> Result<Lock, Why> {
+    let unwritable = |error| Why::Unwritable { folder: folder.to_owned(), error };
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = options.open(beside(path, ".lock")).map_err(unwritable)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut owner = String::new();
+            // Only a hint for people: an unreadable one changes nothing.
+            let read = file.take(32).read_to_string(&mut owner);
+            let known = read.is_ok() && !owner.trim().is_empty();
+            return Err(Why::Taken(if known { owner.trim().to_owned() } else { "unknown".to_owned() }));
+        }
+        Err(TryLockError::Error(error)) => return Err(unwritable(error)),
+    }
+    file.set_len(0).map_err(unwritable)?;
+    file.rewind().map_err(unwritable)?;
+    writeln!(file, "{}", std::process::id()).map_err(unwritable)?;
+    Ok(Lock { _file: file })
+}
+
+fn open_checked(path: &Path, settings: &Settings) -> Result<Connection, Why> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(path, flags)?;
+    if db.is_readonly("main")? {
+        return Err(Why::ReadOnly);
+    }
+    // Readers hold locks for moments only; a longer wait is a failed commit, which is tried again.
+    // (By pragma: the function of that name needs SQLite 3.44, Debian 12 has 3.40.)
+    db.pragma_update(None, "busy_timeout", 2000)?;
+    // Before the first page is written, or it has no effect.
+    db.pragma_update(None, "page_size", settings.page_size)?;
+    let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        tracing::warn!(journal = %path.display(), mode, "no write-ahead log here; commits take longer");
+    }
+    db.pragma_update(None, "synchronous", "FULL")?;
+    let page_size: u32 = db.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+    let page_size = page_size.max(512);
+    db.pragma_update(None, "wal_autocheckpoint", (settings.checkpoint_bytes / page_size).max(1))?;
+    db.pragma_update(None, "journal_size_limit", i64::from(settings.checkpoint_bytes) * 2)?;
+    db.pragma_update(None, "cache_size", -4096)?;
+    if let Some(bytes) = settings.largest_bytes {
+        let pages = i64::try_from(bytes / u64::from(page_size)).unwrap_or(i64::MAX).clamp(1, 4_294_967_294);
+        db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
+    }
+    check(&db, path, settings)?;
+    schema::upgrade(&mut db).map_err(|error| match error {
+        schema::SchemaError::Sqlite(error) => Why::Sqlite(error),
+        other => Why::Schema(other),
+    })?;
+    Ok(db)
+}
+
+/// Looks for damage, for as long as the settings allow.
+fn check(db: &Connection, path: &Path, settings: &Settings) -> Result<(), Why> {
+    let interrupt = db.get_interrupt_handle();
+    let (done, waits) = std::sync::mpsc::sync_channel::<()>(1);
+    let limit = settings.check_limit;
+    let found: rusqlite::Result<String> = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if waits.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                interrupt.interrupt();
+            }
+        });
+        let found = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0));
+        drop(done);
+        found
+    });
+    match found {
+        Ok(verdict) if verdict == "ok" => Ok(()),
+        Ok(verdict) => {
+            let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CORRUPT);
+            Err(Why::Sqlite(rusqlite::Error::SqliteFailure(code, Some(verdict))))
+        }
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+            let seconds = settings.check_limit.as_secs_f32();
+            tracing::info!(journal = %path.display(), seconds, "journal checked in part, no damage so far");
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_broken(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+}
+
+/// Renames the file and its write-ahead log, so that nothing is lost that could be mended by hand.
+fn put_aside(path: &Path, found: &rusqlite::Error, clock: &dyn Clock) -> Result<PathBuf, Why> {
+    let now = clock.wall().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let mut aside = beside(path, &format!(".corrupt-{now}"));
+    let mut next = 2;
+    while aside.exists() && next < 1000 {
+        aside = beside(path, &format!(".corrupt-{now}-{next}"));
+        next += 1;
+    }
+    let failed = |error| Why::NotPutAside { found: found.to_string(), aside: aside.clone(), error };
+    std::fs::rename(path, &aside).map_err(failed)?;
+    for part in ["-wal", "-shm"] {
+        match std::fs::rename(beside(path, part), beside(&aside, part)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Why::NotPutAside { found: found.to_string(), aside, error });
+            }
+            _ => {}
+        }
+    }
+    Ok(aside)
+}
+
+/// `journal.db` with something appended: `journal.db.lock`.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

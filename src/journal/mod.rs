@@ -1,0 +1,207 @@
+//! The journal: what happened, kept on disk through power cuts, in one SQLite file.
+//!
+//! [`Journal::open`] gives a [`Writer`] (facts in, never waiting long), [`Reader`]s (passages out) and the
+//! [`PendingFacts`] that the broker does not have yet. One thread writes; it commits what has queued up in one
+//! transaction, the fact and its place in the outbox together. Who is told of a fact is `publish`'s business.
+
+pub mod bench;
+mod cells;
+mod file;
+mod inserts;
+mod outbox;
+mod queue;
+mod reader;
+mod retention;
+mod schema;
+mod selects;
+mod stats;
+mod words;
+mod writer;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+pub use file::OpenError;
+pub use outbox::PendingFacts;
+pub use queue::Handed;
+pub use reader::{Cursor, Filter, PlateFilter, Reader, ReaderError, Record};
+pub use schema::VERSION;
+pub use stats::{Snapshot, Stats};
+
+use crate::{clock::Clock, fact::Fact};
+
+/// How the journal is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Facts that may wait for the disk before the pipeline is asked to be patient.
+    pub queue: usize,
+    /// How long a full queue may hold the pipeline up per fact.
+    pub patience: Duration,
+    /// Facts kept in memory beyond the queue while the disk does not take them: at 50,000 passages a day, 2.4 hours.
+    pub reserve: usize,
+    /// Facts per transaction at most.
+    pub batch: usize,
+    /// How long the broker's acknowledgements may wait to share a transaction with a fact. A crash in that time
+    /// means that they are delivered again, which at-least-once allows, and every one shared saves the SD card.
+    pub acknowledgement_linger: Duration,
+    /// First and longest wait after a failed commit.
+    pub retry: (Duration, Duration),
+    /// Keep an outbox: only where somebody empties it.
+    pub outbox: bool,
+    /// Page size of a new file. Small pages, because a passage touches a handful of them and each is written whole.
+    pub page_size: u32,
+    /// Size of the write-ahead log at which it is folded into the database.
+    pub checkpoint_bytes: u32,
+    /// The database never grows beyond this; `None`: as large as the disk.
+    pub largest_bytes: Option<u64>,
+    /// Time that the consistency check at the start may take; a large file is checked in part.
+    pub check_limit: Duration,
+    /// Reads kept per passage; the surest ones.
+    pub reads_per_passage: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            queue: 256,
+            patience: Duration::from_millis(50),
+            reserve: 10_000,
+            batch: 256,
+            acknowledgement_linger: Duration::from_secs(2),
+            retry: (Duration::from_millis(100), Duration::from_secs(10)),
+            outbox: false,
+            page_size: 1024,
+            checkpoint_bytes: 4 << 20,
+            largest_bytes: None,
+            check_limit: Duration::from_secs(2),
+            reads_per_passage: 32,
+        }
+    }
+}
+
+/// An open journal. Dropping it stops the writing thread; [`close`](Self::close) also waits and tells what is left.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    queue: Arc<queue::Queue>,
+    stats: Arc<Stats>,
+    recorded: watch::Receiver<u64>,
+    thread: Option<JoinHandle<()>>,
+    set_aside: Option<PathBuf>,
+    _lock: file::Lock,
+}
+
+impl Journal {
+    /// Opens or makes the journal at `path`, upgrades it, and starts its writing thread.
+    pub fn open(path: &Path, settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let opened = file::open(path, settings, clock.as_ref())?;
+        let queue = Arc::new(queue::Queue::new(settings.clone()));
+        let stats = Arc::new(Stats::default());
+        let (tell, recorded) = watch::channel(0);
+        let writing = writer::Writing::new(opened.db, settings, clock, Arc::clone(&stats), tell)
+            .map_err(|error| OpenError::new(path, error))?;
+        let thread = std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn({
+                let queue = Arc::clone(&queue);
+                move || writing.run(&queue)
+            })
+            .map_err(|error| OpenError::thread(path, error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            queue,
+            stats,
+            recorded,
+            thread: Some(thread),
+            set_aside: opened.set_aside,
+            _lock: opened.lock,
+        })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a broken journal was put when this one was started in its place.
+    pub fn set_aside(&self) -> Option<&Path> {
+        self.set_aside.as_deref()
+    }
+
+    pub fn writer(&self) -> Writer {
+        Writer { queue: Arc::clone(&self.queue), stats: Arc::clone(&self.stats) }
+    }
+
+    pub fn reader(&self) -> Result<Reader, ReaderError> {
+        Reader::open(&self.path)
+    }
+
+    /// What the broker does not have yet. One consumer only.
+    pub fn pending_facts(&self) -> Result<PendingFacts, ReaderError> {
+        PendingFacts::open(&self.path, Arc::clone(&self.queue))
+    }
+
+    /// Number of the newest recorded fact that is to be delivered; changes wake the publisher.
+    pub fn recorded(&self) -> watch::Receiver<u64> {
+        self.recorded.clone()
+    }
+
+    pub fn stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.stats)
+    }
+
+    /// Records what is queued, for at most `limit`, and stops. Returns the number of facts that did not reach the disk.
+    pub fn close(mut self, limit: Duration) -> usize {
+        self.queue.settle(limit);
+        self.stop();
+        self.queue.unsettled()
+    }
+
+    fn stop(&mut self) {
+        self.queue.stop();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!(journal = %self.path.display(), "the journal's writing thread panicked");
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Takes facts in, from any thread.
+#[derive(Debug, Clone)]
+pub struct Writer {
+    queue: Arc<queue::Queue>,
+    stats: Arc<Stats>,
+}
+
+impl Writer {
+    /// Hands a fact over. Returns at once, or after [`Settings::patience`] at the latest.
+    pub fn record(&self, fact: Fact) -> Handed {
+        self.queue.hand_over(fact, &self.stats)
+    }
+
+    /// Waits until all facts handed over so far are on the disk; false if that takes longer than `limit`.
+    pub fn flush(&self, limit: Duration) -> bool {
+        self.queue.settle(limit)
+    }
+
+    /// Asks for the erasure of passages that began before `time`; done in small pieces between other work.
+    pub fn erase_before(&self, time: Timestamp) {
+        self.queue.erase_before(time);
+    }
+}
+
+#[cfg(test)]
+mod tests;

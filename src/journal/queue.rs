@@ -1,0 +1,194 @@
+//! The bounded queue between the pipeline and the disk: facts, the broker's acknowledgements, requests.
+//!
+//! Pure waiting and counting; what is written, and how, is `writer`'s business.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::{Settings, stats::Stats};
+use crate::fact::Fact;
+
+/// What became of a fact that was handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Handed {
+    /// It waits for the disk.
+    Queued,
+    /// The disk does not keep up or fails: it waits in the reserve, in order.
+    Spilled,
+    /// The reserve is full too, or the journal is closed: it is gone, and counted.
+    Lost,
+}
+
+/// What the writer shall do next.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    pub facts: Vec<Fact>,
+    pub delivered: Vec<u64>,
+    pub erase_before: Option<Timestamp>,
+    pub stop: bool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    facts: VecDeque<Fact>,
+    /// Acknowledged by the broker, not yet taken out of the table.
+    delivered: BTreeSet<u64>,
+    erase_before: Option<Timestamp>,
+    /// Facts ever taken in, and facts ever settled (recorded, or given up).
+    taken: u64,
+    settled: u64,
+    /// Somebody waits for everything to be settled: do not linger.
+    hurry: bool,
+    failing: bool,
+    stop: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    state: Mutex<State>,
+    room: Condvar,
+    work: Condvar,
+    settled: Condvar,
+    settings: Settings,
+}
+
+impl Queue {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            state: Mutex::default(),
+            room: Condvar::new(),
+            work: Condvar::new(),
+            settled: Condvar::new(),
+            settings,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a fact in. Waits a little if the queue is full, never long.
+    pub(super) fn hand_over(&self, fact: Fact, stats: &Stats) -> Handed {
+        let mut state = self.lock();
+        let full = |state: &State| state.facts.len() >= self.settings.queue;
+        // While the disk fails waiting would only hold the pipeline up.
+        if full(&state) && !state.failing && !state.stop {
+            let waits = |state: &mut State| full(state) && !state.failing && !state.stop;
+            let waited = self.room.wait_timeout_while(state, self.settings.patience, waits);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if state.stop || state.facts.len() >= self.settings.queue + self.settings.reserve {
+            Stats::add(&stats.lost, 1);
+            return Handed::Lost;
+        }
+        let spilled = full(&state);
+        state.facts.push_back(fact);
+        state.taken += 1;
+        stats.queued.store(state.facts.len() as u64, Ordering::Relaxed);
+        self.work.notify_one();
+        if spilled {
+            Stats::add(&stats.spilled, 1);
+            return Handed::Spilled;
+        }
+        Handed::Queued
+    }
+
+    pub(super) fn deliver(&self, seqs: &[u64]) {
+        let mut state = self.lock();
+        state.delivered.extend(seqs);
+        self.work.notify_one();
+    }
+
+    pub(super) fn is_delivered(&self, seq: u64) -> bool {
+        self.lock().delivered.contains(&seq)
+    }
+
+    pub(super) fn erase_before(&self, time: Timestamp) {
+        self.lock().erase_before = Some(time);
+        self.work.notify_one();
+    }
+
+    pub(super) fn stop(&self) {
+        self.lock().stop = true;
+        self.work.notify_all();
+        self.room.notify_all();
+    }
+
+    /// Waits until every fact handed over so far is settled; false if that takes longer than `limit`.
+    pub(super) fn settle(&self, limit: Duration) -> bool {
+        let mut state = self.lock();
+        let goal = state.taken;
+        state.hurry = true;
+        self.work.notify_one();
+        let waits = |state: &mut State| state.settled < goal;
+        let waited = self.settled.wait_timeout_while(state, limit, waits);
+        waited.unwrap_or_else(PoisonError::into_inner).0.settled >= goal
+    }
+
+    /// The next work: facts at once, acknowledgements after they have lingered for others to join them.
+    pub(super) fn take(&self, stats: &Stats) -> Work {
+        let mut state = self.lock();
+        let idle = |state: &mut State| {
+            state.facts.is_empty()
+                && state.delivered.is_empty()
+                && state.erase_before.is_none()
+                && !state.stop
+        };
+        state = self.work.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+        let lingers = |state: &mut State| {
+            state.facts.is_empty() && state.erase_before.is_none() && !state.stop && !state.hurry
+        };
+        let linger = self.settings.acknowledgement_linger;
+        let lingered = self.work.wait_timeout_while(state, linger, lingers);
+        state = lingered.unwrap_or_else(PoisonError::into_inner).0;
+        state.hurry = false;
+        let count = state.facts.len().min(self.settings.batch);
+        let facts = state.facts.drain(..count).collect();
+        stats.queued.store(state.facts.len() as u64, Ordering::Relaxed);
+        self.room.notify_all();
+        Work {
+            facts,
+            delivered: state.delivered.iter().copied().take(self.settings.batch * 4).collect(),
+            erase_before: state.erase_before.take(),
+            stop: state.stop && state.facts.is_empty(),
+        }
+    }
+
+    /// The work is on the disk.
+    pub(super) fn done(&self, facts: usize, delivered: &[u64]) {
+        let mut state = self.lock();
+        state.failing = false;
+        state.settled += facts as u64;
+        for seq in delivered {
+            state.delivered.remove(seq);
+        }
+        self.settled.notify_all();
+    }
+
+    /// The disk failed: the work comes back, in its old place. Waits before the next try; true if it is time to
+    /// stop instead.
+    pub(super) fn failed(&self, work: Work, wait: Duration, stats: &Stats) -> bool {
+        let mut state = self.lock();
+        state.failing = true;
+        for fact in work.facts.into_iter().rev() {
+            state.facts.push_front(fact);
+        }
+        if state.erase_before.is_none() {
+            state.erase_before = work.erase_before;
+        }
+        stats.queued.store(state.facts.len() as u64, Ordering::Relaxed);
+        self.room.notify_all();
+        let waited = self.work.wait_timeout_while(state, wait, |state| !state.stop);
+        waited.unwrap_or_else(PoisonError::into_inner).0.stop
+    }
+
+    /// Facts that are not on the disk.
+    pub(super) fn unsettled(&self) -> usize {
+        self.lock().facts.len()
+    }
+}

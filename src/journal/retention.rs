@@ -1,0 +1,71 @@
+//! Erasing what is too old, a bounded piece at a time.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::writer;
+
+/// What one piece of erasing did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Erased {
+    pub passages: usize,
+    /// Facts that were still to be delivered.
+    pub undelivered: usize,
+    /// There is more to erase.
+    pub more: bool,
+}
+
+/// Erases at most `limit` passages that began before `time`, with their reads, decisions and outbox rows.
+pub(super) fn erase_before(
+    db: &mut Connection,
+    time: Timestamp,
+    limit: usize,
+    seq: u64,
+) -> rusqlite::Result<Erased> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut erased = Erased::default();
+    let mut gone =
+        pick(&transaction, "SELECT id FROM passages WHERE began < ?1 ORDER BY began LIMIT ?2", time, limit)?;
+    erased.passages = gone.len();
+    erased.more = gone.len() == limit;
+    // Decisions whose passage never closed, for the power went first. Ids sort by time, so the oldest come first.
+    const ORPHANS: &str = "SELECT passage FROM decisions WHERE at < ?1
+        AND NOT EXISTS (SELECT 1 FROM passages WHERE id = passage) ORDER BY passage LIMIT ?2";
+    if !erased.more {
+        gone.extend(pick(&transaction, ORPHANS, time, limit)?);
+    }
+    for id in &gone {
+        for sql in [
+            "DELETE FROM passages WHERE id = ?1",
+            "DELETE FROM reads WHERE passage = ?1",
+            "DELETE FROM decisions WHERE passage = ?1",
+        ] {
+            transaction.prepare_cached(sql)?.execute([id])?;
+        }
+    }
+    // The outbox in its own order: rows this old at its head. A younger row of an erased passage is dropped when
+    // it is its turn to be delivered.
+    let old: Vec<u64> = {
+        let mut head =
+            transaction.prepare_cached("SELECT seq, recorded FROM outbox ORDER BY seq LIMIT ?1")?;
+        let rows = head
+            .query_map([limit.saturating_mul(2)], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, i64>(1)?)))?;
+        let rows: Vec<(u64, i64)> = rows.collect::<rusqlite::Result<_>>()?;
+        rows.into_iter().take_while(|(_, at)| *at < time.as_microsecond()).map(|(seq, _)| seq).collect()
+    };
+    for seq in &old {
+        transaction.prepare_cached("DELETE FROM outbox WHERE seq = ?1")?.execute([seq])?;
+    }
+    erased.undelivered = old.len();
+    erased.more |= old.len() == limit.saturating_mul(2);
+    if old.last() == Some(&seq) {
+        writer::remember_seq(&transaction, seq)?;
+    }
+    transaction.commit()?;
+    Ok(erased)
+}
+
+fn pick(db: &Connection, sql: &str, time: Timestamp, limit: usize) -> rusqlite::Result<Vec<Vec<u8>>> {
+    let mut query = db.prepare_cached(sql)?;
+    query.query_map(params![time.as_microsecond(), limit], |row| row.get(0))?.collect()
+}

@@ -1,0 +1,98 @@
+//! What the publisher tells about itself.
+
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicU8, AtomicU64, Ordering},
+};
+
+/// How the publisher stands with its broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum State {
+    /// No connection; facts wait in the outbox.
+    #[default]
+    Offline,
+    /// Connected, and older facts are still on their way.
+    CatchingUp,
+    /// Connected, and facts go out as they are recorded.
+    Online,
+}
+
+impl State {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::CatchingUp => "catching-up",
+            Self::Online => "online",
+        }
+    }
+}
+
+/// Counters since the start. Reading them never waits long.
+#[derive(Debug, Default)]
+pub struct Stats {
+    state: AtomicU8,
+    pub(super) delivered: AtomicU64,
+    pub(super) historical: AtomicU64,
+    pub(super) refused: AtomicU64,
+    pub(super) unsendable: AtomicU64,
+    pub(super) connections: AtomicU64,
+    pub(super) failures: AtomicU64,
+    trouble: Mutex<Option<String>>,
+}
+
+/// The counters at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Snapshot {
+    pub state: State,
+    /// Facts that the broker has acknowledged.
+    pub delivered: u64,
+    /// Of the facts sent, those that went out late.
+    pub historical: u64,
+    /// Messages that the broker refused; they are tried again on a new connection.
+    pub refused: u64,
+    /// Facts that cannot be put into a message, and were given up.
+    pub unsendable: u64,
+    pub connections: u64,
+    /// Attempts to connect that failed, and connections that broke.
+    pub failures: u64,
+    /// Why there is no connection, while there is none.
+    pub trouble: Option<String>,
+}
+
+impl Stats {
+    pub fn snapshot(&self) -> Snapshot {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Snapshot {
+            state: match self.state.load(Ordering::Relaxed) {
+                1 => State::CatchingUp,
+                2 => State::Online,
+                _ => State::Offline,
+            },
+            delivered: read(&self.delivered),
+            historical: read(&self.historical),
+            refused: read(&self.refused),
+            unsendable: read(&self.unsendable),
+            connections: read(&self.connections),
+            failures: read(&self.failures),
+            trouble: self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    pub(super) fn set_state(&self, state: State) {
+        self.state.store(state as u8, Ordering::Relaxed);
+    }
+
+    /// Notes why there is no connection; true if that is news.
+    pub(super) fn set_trouble(&self, trouble: Option<&str>) -> bool {
+        let mut slot = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = slot.as_deref() != trouble;
+        if news {
+            *slot = trouble.map(str::to_owned);
+        }
+        news
+    }
+
+    pub(super) fn add(counter: &AtomicU64, by: u64) {
+        counter.fetch_add(by, Ordering::Relaxed);
+    }
+}
