@@ -10,10 +10,20 @@ use super::{MAX_TEXT, PlateText};
 pub const GAP: f32 = 1.0;
 
 /// Pairs that many plate faces print the same: no picture tells them apart.
-const SAME_SHAPE: &[(char, char)] = &[('0', 'O'), ('1', 'I'), ('O', 'Q'), ('0', 'Q')];
+const SAME_SHAPE: &[(char, char)] = &[('0', 'O'), ('1', 'I')];
 /// Pairs that a blurred or dirty picture makes the same.
-const ALIKE: &[(char, char)] =
-    &[('8', 'B'), ('5', 'S'), ('2', 'Z'), ('6', 'G'), ('0', 'D'), ('D', 'O'), ('D', 'Q'), ('1', 'L')];
+const ALIKE: &[(char, char)] = &[
+    ('8', 'B'),
+    ('5', 'S'),
+    ('2', 'Z'),
+    ('6', 'G'),
+    ('0', 'D'),
+    ('0', 'Q'),
+    ('D', 'O'),
+    ('O', 'Q'),
+    ('D', 'Q'),
+    ('1', 'L'),
+];
 /// Pairs that poor readers mistake now and then.
 const SIMILAR: &[(char, char)] = &[
     ('4', 'A'),
