@@ -98,7 +98,7 @@ def mixture(text, root, folder):
         if name not in NAMES:
             raise SystemExit(f"--layers: no layer {name!r}; there are {', '.join(NAMES)}")
         if name == "streets":
-            layers.append((Pool(Streets(plates), 40, 6), float(share)))
+            layers.append((Pool(Streets(plates), 60, 12), float(share)))
         elif cache is None:
             print(f"layer {name} left out: AMSLPR_DATA is not set", flush=True)
         elif name == "photographs":

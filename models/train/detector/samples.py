@@ -71,17 +71,18 @@ def collated(tiles):
     """uint8 NCHW and padded truth tensors."""
     pixels = torch.from_numpy(np.stack([t for t, _ in tiles])).permute(0, 3, 1, 2)
     n = len(tiles)
-    boxes = torch.zeros(n, MOST, 4)
-    quads = torch.full((n, MOST, 4, 2), float("nan"))
-    trust = torch.zeros(n, MOST)
-    ignore = torch.zeros(n, MOST, 4)
+    most = min(MOST, max(1, *(max(len(t.boxes), len(t.ignore)) for _, t in tiles)))
+    boxes = torch.zeros(n, most, 4)
+    quads = torch.full((n, most, 4, 2), float("nan"))
+    trust = torch.zeros(n, most)
+    ignore = torch.zeros(n, most, 4)
     complete = torch.ones(n, dtype=torch.bool)
     for i, (_, t) in enumerate(tiles):
-        k = min(len(t.boxes), MOST)
+        k = min(len(t.boxes), most)
         boxes[i, :k] = torch.from_numpy(t.boxes[:k])
         quads[i, :k] = torch.from_numpy(t.quads[:k])
         trust[i, :k] = torch.from_numpy(t.trust[:k])
-        k = min(len(t.ignore), MOST)
+        k = min(len(t.ignore), most)
         ignore[i, :k] = torch.from_numpy(np.asarray(t.ignore[:k], np.float32))
         complete[i] = t.complete
     return {"pixels": pixels, "boxes": boxes, "quads": quads, "trust": trust, "ignore": ignore, "complete": complete}
