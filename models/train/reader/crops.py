@@ -158,7 +158,7 @@ def finish(rng: random.Random, crop: np.ndarray, unit: float, ease: float = 0.0)
 class Photographer:
     """Keeps a shelf of flat plates and photographs a random one; a new plate is drawn for every `reuse` photographs."""
 
-    def __init__(self, rng: random.Random, backgrounds: Backgrounds, shelf: int = 1500, reuse: int = 5, scale: float = .55):
+    def __init__(self, rng: random.Random, backgrounds: Backgrounds, shelf: int = 1500, reuse: int = 8, scale: float = .55):
         self.rng, self.backgrounds, self.size, self.reuse, self.scale = rng, backgrounds, shelf, reuse, scale
         self.shelf: list[Flat] = []
         self.count = 0

@@ -71,7 +71,7 @@ class Batches(IterableDataset):
 
 def normalise(pictures: torch.Tensor) -> torch.Tensor:
     """value/255 minus .5 over .5, as the description says."""
-    return pictures.float().div_(127.5).sub_(1.0)
+    return pictures.float() / 127.5 - 1.0
 
 
 assert HEIGHT == 48 and WIDTH == 160

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import time
 from dataclasses import dataclass
@@ -68,6 +69,22 @@ def _ctc(logp, targets):
     return F.ctc_loss(logp.transpose(0, 1), flat.to(logp.device), steps, lengths, reduction="none", zero_infinity=True)
 
 
+def twice(loader, seed: int, shelf: int = 150):
+    """Every batch, and after each one an earlier batch with other brightness: drawing costs a quarter of all the time."""
+    rng = random.Random(seed)
+    kept = []
+    for fresh in loader:
+        yield fresh
+        if len(kept) < shelf:
+            kept.append(fresh)
+            continue
+        place = rng.randrange(shelf)
+        (pictures, *rest), kept[place] = kept[place], fresh
+        gain = torch.empty(len(pictures), 1, 1, 1).uniform_(.75, 1.2)
+        shift = torch.empty(len(pictures), 1, 1, 1).uniform_(-18, 18)
+        yield (pictures.float() * gain + shift).clamp_(0, 255), *rest
+
+
 @torch.no_grad()
 def read_all(model, plates, margin=MARGIN):
     """Texts and confidences of truth crops."""
@@ -96,6 +113,7 @@ def train(options: Options) -> dict:
     options.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(options.seed)
     torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)
     cv2.setNumThreads(0)  # OpenCV's threads do not survive the fork of a loader worker
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = Reader(options.widths, options.head).to(device).to(memory_format=torch.channels_last)
@@ -141,7 +159,7 @@ def train(options: Options) -> dict:
         torch.save(state, path.with_suffix(".part"))
         os.replace(path.with_suffix(".part"), path)
 
-    for pictures, kinds, uppers, lowers in loader:
+    for pictures, kinds, uppers, lowers in twice(loader, options.seed + done):
         elapsed = base + time.monotonic() - began
         part = min(1.0, done / options.samples if options.samples else elapsed / budget)
         rate = options.rate * min(1.0, (done + options.batch) / (300 * options.batch)) * (1.0 if part < .35 else max(.01, (1 - part) / .65))
