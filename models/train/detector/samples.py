@@ -103,3 +103,40 @@ class Batches(torch.utils.data.IterableDataset):
         while True:
             width, height, batch, _ = self.sizes[int(np.searchsorted(odds / odds[-1], rng.random()))]
             yield collated([augment.tile_from(rng, self.draw, width, height, *self.fit) for _ in range(batch)])
+
+
+def mirrored(batch):
+    """The batch seen in a mirror."""
+    width = batch["pixels"].shape[3]
+    out = dict(batch)
+    out["pixels"] = batch["pixels"].flip(3)
+    real = (batch["boxes"][..., 3:] > batch["boxes"][..., 1:2]).float()
+    for name in ("boxes", "ignore"):
+        b = batch[name]
+        turned = torch.stack((width - b[..., 2], b[..., 1], width - b[..., 0], b[..., 3]), -1)
+        there = real if name == "boxes" else (b[..., 3:] > b[..., 1:2]).float()
+        out[name] = turned * there
+    quads = batch["quads"].clone()
+    quads[..., 0] = width - quads[..., 0]
+    out["quads"] = quads[:, :, [1, 0, 3, 2]]
+    return out
+
+
+def reused(batches, uses, seed, waiting=24):
+    """Every batch `uses` times, far apart, mirrored in between: making tiles costs a third of learning from them."""
+    if uses <= 1:
+        yield from batches
+        return
+    rng = np.random.default_rng(seed)
+    kept = []
+    for batch in batches:
+        yield batch
+        kept.append([batch, uses - 1])
+        while len(kept) > waiting:
+            i = int(rng.integers(len(kept)))
+            kept[i][0] = mirrored(kept[i][0])
+            kept[i][1] -= 1
+            yield kept[i][0]
+            if kept[i][1] <= 0:
+                kept[i] = kept[-1]
+                kept.pop()

@@ -19,7 +19,7 @@ import torch
 from . import cache, evaluate, layers
 from .loss import losses
 from .network import STRIDES, Detector, flops
-from .samples import Batches
+from .samples import Batches, reused
 
 
 class Average:
@@ -104,6 +104,7 @@ def main(argv=None):
     parser.add_argument("--measure-every", type=float, default=15, help="minutes")
     parser.add_argument("--layers", default="photographs:0.5,swapped:0.35,streets:0.15", help="name:share,... of " + ", ".join(layers.NAMES))
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--uses", type=int, default=1, help="how often a batch of tiles is learned from, mirrored in between")
     parser.add_argument("--steps", type=int, help="stop after so many steps, whatever the time")
     parser.add_argument("--widths", default="16,24,48,80,112", help="channels of the stages")
     parser.add_argument("--neck", default="40,64,64", help="channels of the heads")
@@ -147,7 +148,9 @@ def main(argv=None):
 
     # A resumed run must not see the same pictures again, hence the step in the seed.
     batches = Batches(draw, args.seed + step, tiles)
-    loader = iter(torch.utils.data.DataLoader(batches, batch_size=None, num_workers=args.workers, prefetch_factor=6 if args.workers else None))
+    ahead = 6 if args.workers else None
+    loader = torch.utils.data.DataLoader(batches, batch_size=None, num_workers=args.workers, prefetch_factor=ahead)
+    loader = reused(loader, args.uses, args.seed + step)
     log = open(args.work / "metrics.jsonl", "a", encoding="utf-8")
 
     def write(**line):

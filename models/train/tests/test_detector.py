@@ -9,7 +9,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from detector import augment, cache, evaluate, loss  # noqa: E402
+from detector import augment, cache, evaluate, loss, samples  # noqa: E402
 from detector.augment import Truth  # noqa: E402
 from detector.network import OUTPUTS, STRIDES, Detector, flops, folded  # noqa: E402
 
@@ -49,6 +49,16 @@ class Geometry(unittest.TestCase):
         twice = augment.mirrored(augment.mirrored(truth, 100), 100)
         np.testing.assert_allclose(twice.boxes, truth.boxes)
         np.testing.assert_allclose(twice.quads, truth.quads)
+
+    def test_a_mirrored_batch_agrees_with_a_mirrored_tile(self):
+        tile = np.zeros((32, 100, 3), np.uint8)
+        tile[20:32, 10:50] = 255
+        truth = one_plate((10, 20, 50, 32), [[10, 22], [50, 20], [50, 30], [10, 32]])
+        truth.ignore = np.array([[60, 2, 70, 8]], np.float32)
+        turned = samples.mirrored(samples.collated([(tile, truth), (tile, Truth.none())]))
+        expected = samples.collated([(np.ascontiguousarray(tile[:, ::-1]), augment.mirrored(truth, 100)), (np.ascontiguousarray(tile[:, ::-1]), Truth.none())])
+        for name, value in expected.items():
+            torch.testing.assert_close(turned[name], value, equal_nan=True)
 
     def test_a_plate_mostly_outside_becomes_an_area_nobody_is_blamed_for(self):
         truth = augment.clipped(one_plate((-30, 10, 10, 22)), 0, 0, 100, 100)
