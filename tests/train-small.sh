@@ -1,6 +1,6 @@
 #!/bin/sh
 # The training recipe in its --small form: toys of both networks from drawn plates alone. Checks that the
-# losses fell, that both ONNX files load and give what their descriptions promise, and that bad data is
+# laws of the pure parts hold, the losses fell, that both ONNX files load and give what their descriptions promise, and that bad data is
 # refused by name. AMSLPR_TRAIN_PYTHON may name a Python that has models/train/requirements.txt already.
 set -eu
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -14,6 +14,7 @@ if [ -z "$python" ]; then
 fi
 unset AMSLPR_DATA
 
+(cd "$here/models/train" && "$python" -m unittest discover --start-directory tests)
 "$python" "$here/models/train/train.py" --small ${AMSLPR_TRAIN_ONLY:+--only "$AMSLPR_TRAIN_ONLY"} --out "$work/toys"
 "$python" - "$work/toys" <<'PYTHON'
 import hashlib, pathlib, sys, tomllib
