@@ -36,7 +36,7 @@ pub fn closed(n: u64) -> Closed {
         Some(ReadSummary {
             after: Duration::from_millis(120 * k),
             text: text.clone()?,
-            confidence: Confidence::new(0.9 + 0.01 * k as f32),
+            confidence: Confidence::new((90 + k) as f32 / 100.0),
             height: 28.0 + k as f32,
         })
     };

@@ -351,3 +351,16 @@ fn a_missing_journal_and_one_that_is_none_are_told_apart() {
     assert!(broken.contains("no journal"), "{broken}");
     assert_eq!(file::beside(&text, "-wal"), folder.path().join("text.db-wal"));
 }
+
+/// `AMSLPR_BENCH_ROWS=1000000 cargo test --release bench_measures -- --nocapture` prints numbers worth quoting.
+#[test]
+fn a_bench_measures_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = std::env::var("AMSLPR_BENCH_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(1_000);
+    let report = super::bench::bench(folder.path(), rows).unwrap();
+    println!("{report:#?}");
+    assert_eq!(report.rows, rows);
+    assert!(report.commit_median > Duration::ZERO && report.commit_median <= report.commit_p95);
+    assert!(report.plate_median > Duration::ZERO && report.bytes_kept > 100);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it cleans up");
+}

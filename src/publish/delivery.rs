@@ -143,14 +143,14 @@ impl Delivery {
             self.pump(&mut session);
             tokio::select! {
                 biased;
+                () = stop.stopped() => {
+                    self.say_goodbye(session).await;
+                    return End::Stopped;
+                }
                 happening = session.connection.happenings.recv() => {
                     if let Err(trouble) = self.hear(&mut session, happening) {
                         return End::Lost(trouble);
                     }
-                }
-                () = stop.stopped() => {
-                    self.say_goodbye(session).await;
-                    return End::Stopped;
                 }
                 changed = self.recorded.changed() => {
                     if changed.is_err() {

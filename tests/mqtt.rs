@@ -1,0 +1,276 @@
+//! The publisher against a real broker: events arrive, broker and daemon die and come back, nothing is lost.
+
+mod broker;
+
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use amslpr::{
+    backoff,
+    clock::{Clock, SystemClock},
+    fact::{Closed, Fact, sample},
+    journal::{self, Journal},
+    publish::{Publisher, Settings, State},
+};
+use broker::{Mosquitto, Subscriber, wait_for};
+use tokio::sync::watch;
+
+const SOON: Duration = Duration::from_secs(30);
+
+fn settings(port: u16) -> Settings {
+    let mut settings = Settings::new("127.0.0.1", "pi-1").unwrap();
+    settings.broker.port = port;
+    settings.retry = backoff::Settings {
+        first: Duration::from_millis(20),
+        longest: Duration::from_millis(100),
+        jitter: 0.5,
+    };
+    settings
+}
+
+/// A journal with a publisher at its outbox.
+struct Daemon {
+    journal: Journal,
+    publisher: Publisher,
+    health: watch::Sender<Option<String>>,
+}
+
+fn daemon(folder: &Path, settings: Settings) -> Daemon {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let keep = journal::Settings { outbox: true, ..journal::Settings::default() };
+    let journal = Journal::open(&folder.join("journal.db"), &keep, Arc::clone(&clock)).unwrap();
+    let (health, watched) = watch::channel(None);
+    let outbox = Box::new(journal.pending_facts().unwrap());
+    let publisher = Publisher::start(settings, outbox, journal.recorded(), watched, clock).unwrap();
+    Daemon { journal, publisher, health }
+}
+
+/// The nth passage, as if it happened now.
+fn now(n: u64) -> Closed {
+    let mut closed = sample::closed(n);
+    closed.passage.began = SystemClock::start().wall().round(jiff::Unit::Microsecond).unwrap();
+    closed.passage.ended = None;
+    closed
+}
+
+impl Daemon {
+    /// Records both facts of passages `from..to`.
+    fn record(&self, numbers: std::ops::Range<u64>) {
+        let writer = self.journal.writer();
+        for n in numbers {
+            let closed = now(n);
+            writer.record(Fact::Decided(sample::decided(&closed)));
+            writer.record(Fact::Closed(closed));
+        }
+        assert!(writer.flush(SOON));
+    }
+
+    fn wait_for_state(&self, state: State) {
+        let stats = self.publisher.stats();
+        wait_for(state.as_str(), || stats.snapshot().state == state);
+    }
+
+    fn wait_for_empty_outbox(&self) {
+        let stats = self.journal.stats();
+        wait_for("an empty outbox", || stats.snapshot().undelivered == 0);
+    }
+}
+
+#[test]
+fn events_arrive_in_order_and_only_availability_and_health_are_retained() {
+    let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true") else { return };
+    mosquitto.start();
+    let subscriber = Subscriber::start(mosquitto.port, "listener");
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = daemon(folder.path(), settings(mosquitto.port));
+    daemon.wait_for_state(State::Online);
+    daemon.health.send_replace(Some("{\"state\":\"fine\"}".to_owned()));
+    daemon.record(0..20);
+    wait_for("40 events", || subscriber.seqs().len() >= 40);
+    assert_eq!(subscriber.seqs(), (1..=40).collect::<Vec<_>>());
+
+    let arrived = subscriber.arrived();
+    let decision = arrived.iter().find(|one| one.seq() == Some(1)).unwrap();
+    assert_eq!(decision.topic, "amslpr/pi-1/camera/gate-in/decision");
+    assert!(decision.expires.is_some_and(|seconds| seconds <= 10), "{decision:?}");
+    assert_eq!(decision.json()["historical"], false);
+    assert_eq!(decision.json()["id"], sample::closed(0).passage.id.to_string());
+    let passage = arrived.iter().find(|one| one.seq() == Some(4)).unwrap();
+    assert_eq!((passage.topic.as_str(), passage.expires), ("amslpr/pi-1/camera/gate-out/passage", None));
+    wait_for("health", || subscriber.arrived().iter().any(|one| one.topic == "amslpr/pi-1/health"));
+
+    // Whoever comes later finds the state and no event.
+    let late = Subscriber::start(mosquitto.port, "latecomer");
+    wait_for("what is retained", || late.arrived().len() >= 2);
+    daemon.record(20..21);
+    wait_for("two live events", || late.seqs().len() >= 2);
+    let retained: BTreeSet<String> =
+        late.arrived().into_iter().filter(|one| one.retained).map(|one| one.topic).collect();
+    let expected = ["amslpr/pi-1/availability", "amslpr/pi-1/health"].map(str::to_owned);
+    assert_eq!(retained, BTreeSet::from(expected));
+
+    daemon.wait_for_empty_outbox();
+    let clock = SystemClock::start();
+    daemon.publisher.stop();
+    assert!(clock.now().as_micros() < 1_500_000, "stopping took {:?}", clock.now());
+    let last = |subscriber: &Subscriber| subscriber.arrived().last().map(|one| one.text.clone());
+    wait_for("good-bye", || last(&subscriber).as_deref() == Some("offline"));
+}
+
+#[test]
+fn nothing_is_lost_while_the_broker_dies_and_comes_back() {
+    let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true") else { return };
+    mosquitto.start();
+    let subscriber = Subscriber::start(mosquitto.port, "listener");
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = daemon(folder.path(), settings(mosquitto.port));
+    let mut next = 0;
+    for round in 0..4 {
+        daemon.record(next..next + 25);
+        next += 25;
+        // In the middle of the traffic; a broker that is killed may lose what it acknowledged, so it is stopped.
+        mosquitto.stop();
+        daemon.wait_for_state(State::Offline);
+        daemon.record(next..next + 25);
+        next += 25;
+        if round == 2 {
+            mosquitto.start();
+            mosquitto.kill();
+        }
+        mosquitto.start();
+        daemon.wait_for_empty_outbox();
+    }
+    let all: BTreeSet<u64> = (1..=next * 2).collect();
+    wait_for("all events", || subscriber.seqs().into_iter().collect::<BTreeSet<_>>().len() >= all.len());
+    assert_eq!(subscriber.seqs().into_iter().collect::<BTreeSet<_>>(), all, "no gap");
+    let ids: BTreeSet<(String, String)> = subscriber
+        .arrived()
+        .iter()
+        .filter(|one| one.seq().is_some())
+        .map(|one| (one.json()["id"].to_string(), one.json()["type"].to_string()))
+        .collect();
+    assert_eq!(ids.len() as u64, next * 2, "each passage has one decision and one end");
+    let stats = daemon.publisher.stats().snapshot();
+    assert!(stats.connections >= 5 && stats.failures >= 4, "{stats:?}");
+}
+
+#[test]
+fn a_live_decision_overtakes_the_backlog() {
+    let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let mut slow = settings(mosquitto.port);
+    slow.window = 8;
+    slow.historical_after = Duration::from_millis(1);
+    slow.retry.longest = Duration::from_secs(1);
+    slow.retry.first = Duration::from_secs(1);
+    slow.retry.jitter = 0.0;
+    let daemon = daemon(folder.path(), slow);
+    daemon.record(0..3000);
+    assert_eq!(daemon.publisher.stats().snapshot().state, State::Offline);
+    mosquitto.start();
+    let subscriber = Subscriber::start(mosquitto.port, "listener");
+    wait_for("the first of the backlog", || subscriber.seqs().len() > 50);
+    daemon.record(3000..3001);
+    wait_for("everything", || subscriber.seqs().len() >= 6002);
+    let seqs = subscriber.seqs();
+    let place = seqs.iter().position(|seq| *seq == 6001).unwrap();
+    assert!(place < 5900, "the live decision came as number {place} of 6002");
+    let backlog: Vec<u64> = seqs.into_iter().filter(|seq| *seq != 6001).collect();
+    assert!(backlog.is_sorted(), "the backlog keeps its order");
+    let arrived = subscriber.arrived();
+    let old = arrived.iter().find(|one| one.seq() == Some(1)).unwrap();
+    assert_eq!((old.json()["historical"].clone(), old.expires), (true.into(), None));
+    assert!(daemon.publisher.stats().snapshot().historical >= 6000);
+}
+
+#[test]
+fn a_daemon_that_is_killed_is_reported_by_its_last_will() {
+    let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true") else { return };
+    mosquitto.start();
+    let subscriber = Subscriber::start(mosquitto.port, "listener");
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "a_process_of_its_own_that_publishes"])
+        .env("AMSLPR_TEST_FOLDER", folder.path())
+        .env("AMSLPR_TEST_PORT", mosquitto.port.to_string())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let says = |word: &str| {
+        let arrived = subscriber.arrived();
+        let last = arrived.iter().rfind(|one| one.topic == "amslpr/pi-1/availability").cloned();
+        last.is_some_and(|one| one.text == word)
+    };
+    wait_for("online", || says("online"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    wait_for("the last will", || says("offline"));
+    // And it comes back, with what it had recorded.
+    let daemon = daemon(folder.path(), settings(mosquitto.port));
+    daemon.wait_for_empty_outbox();
+    wait_for("online again", || says("online"));
+    let told: BTreeSet<u64> = subscriber.seqs().into_iter().collect();
+    let newest = *daemon.journal.recorded().borrow();
+    assert_eq!(told, (1..=newest).collect::<BTreeSet<_>>());
+}
+
+#[test]
+#[ignore = "is started and killed by a_daemon_that_is_killed_is_reported_by_its_last_will"]
+fn a_process_of_its_own_that_publishes() {
+    let (Some(folder), Ok(port)) =
+        (std::env::var_os("AMSLPR_TEST_FOLDER"), std::env::var("AMSLPR_TEST_PORT"))
+    else {
+        return;
+    };
+    let daemon = daemon(Path::new(&folder), settings(port.parse().unwrap()));
+    let clock = SystemClock::start();
+    for n in 0..10_000 {
+        if clock.now().as_micros() > 20_000_000 {
+            break;
+        }
+        daemon.record(n..n + 1);
+    }
+}
+
+#[test]
+fn a_broker_that_refuses_us_is_named_and_the_facts_wait() {
+    let check = |config: &str, expected: &str| {
+        let Some(mut mosquitto) = Mosquitto::new(config) else { return };
+        mosquitto.start();
+        let folder = tempfile::tempdir().unwrap();
+        let daemon = daemon(folder.path(), settings(mosquitto.port));
+        daemon.record(0..3);
+        let stats = daemon.publisher.stats();
+        wait_for(expected, || stats.snapshot().trouble.is_some_and(|trouble| trouble.contains(expected)));
+        assert_eq!(daemon.journal.stats().snapshot().undelivered, 6);
+        let clock = SystemClock::start();
+        daemon.publisher.stop();
+        assert!(clock.now().as_micros() < 1_500_000, "stopping took {:?}", clock.now());
+    };
+    check("allow_anonymous false", "NotAuthorized");
+    let rules = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(rules.path(), "topic read #\n").unwrap();
+    check(&format!("allow_anonymous true\nacl_file {}", rules.path().display()), "the broker refuses");
+}
+
+#[test]
+fn a_broker_that_is_not_there_holds_nobody_up() {
+    let folder = tempfile::tempdir().unwrap();
+    // Bound and not listening to MQTT: connections are accepted and never answered.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut patient = settings(silent.local_addr().unwrap().port());
+    patient.broker.connect_limit = Duration::from_secs(60);
+    let daemon = daemon(folder.path(), patient);
+    let clock = SystemClock::start();
+    daemon.record(0..50);
+    assert!(clock.now().as_micros() < 10_000_000);
+    let clock = SystemClock::start();
+    daemon.publisher.stop();
+    assert!(clock.now().as_micros() < 1_500_000, "stopping took {:?}", clock.now());
+    assert_eq!(daemon.journal.stats().snapshot().undelivered, 100);
+}
