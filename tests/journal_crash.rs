@@ -1,5 +1,7 @@
 //! A daemon that is killed at any moment loses no passage that was recorded, and leaves a sound journal.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader},

@@ -1,5 +1,7 @@
 //! The publisher against a real broker: events arrive, broker and daemon die and come back, nothing is lost.
 
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
 mod broker;
 
 use std::{

@@ -60,11 +60,10 @@ pub fn bench(folder: &Path, rows: u64) -> Result<Report, BenchError> {
 
 fn measure(path: &Path, rows: u64) -> Result<Report, BenchError> {
     let clock: Arc<SystemClock> = Arc::new(SystemClock::start());
-    let settings = Settings { outbox: true, ..Settings::default() };
     let bulk = rows - 2 * SINGLE;
 
     // Without an outbox, as if the broker had all of it.
-    let filling = Settings { outbox: false, ..settings.clone() };
+    let filling = Settings { outbox: false, ..Settings::default() };
     let journal = Journal::open(path, &filling, Arc::<SystemClock>::clone(&clock))?;
     let writer = journal.writer();
     let start = clock.now();
@@ -78,7 +77,8 @@ fn measure(path: &Path, rows: u64) -> Result<Report, BenchError> {
     let bulk_per_second = bulk as f64 / clock.now().since(start).as_secs_f64().max(1e-9);
     journal.close(PATIENCE);
 
-    let journal = Journal::open(path, &settings, Arc::<SystemClock>::clone(&clock))?;
+    let journal =
+        Journal::open(path, &Settings { outbox: true, ..filling }, Arc::<SystemClock>::clone(&clock))?;
     let writer = journal.writer();
     let mut commits = Vec::new();
     for n in bulk..bulk + SINGLE {
@@ -106,8 +106,8 @@ fn measure(path: &Path, rows: u64) -> Result<Report, BenchError> {
     let bytes =
         std::fs::metadata(path).map_err(|error| BenchError::File(path.display().to_string(), error))?.len();
     let mut reader = Reader::open(path)?;
-    let plates = ask(&mut reader, clock.as_ref(), rows, |plate| PlateFilter::Exactly(plate.clone()))?;
-    let prefixes = ask(&mut reader, clock.as_ref(), rows, |plate| {
+    let mut plates = ask(&mut reader, clock.as_ref(), rows, |plate| PlateFilter::Exactly(plate.clone()))?;
+    let mut prefixes = ask(&mut reader, clock.as_ref(), rows, |plate| {
         let start = plate.as_str().get(..3).and_then(|start| PlateText::normalise(start).ok());
         PlateFilter::StartsWith(start.unwrap_or_else(|| plate.clone()))
     })?;
@@ -116,9 +116,9 @@ fn measure(path: &Path, rows: u64) -> Result<Report, BenchError> {
         commit_median: quantile(&mut commits, 0.5),
         commit_p95: quantile(&mut commits, 0.95),
         bulk_per_second,
-        plate_median: quantile(&mut plates.clone(), 0.5),
-        plate_p95: quantile(&mut plates.clone(), 0.95),
-        prefix_median: quantile(&mut prefixes.clone(), 0.5),
+        plate_median: quantile(&mut plates, 0.5),
+        plate_p95: quantile(&mut plates, 0.95),
+        prefix_median: quantile(&mut prefixes, 0.5),
         bytes_kept: bytes / rows,
         bytes_written,
     })

@@ -140,15 +140,17 @@ fn reading(db: &Connection, words: &mut Words, row: &Row<'_>, at: usize) -> Resu
     }))
 }
 
+/// Character, probability, and the others with theirs.
+type StoredChar = (char, u32, Vec<(char, u32)>);
+
 /// The vote of a passage position by position, where it was kept.
 pub(super) fn chars(db: &Connection, id: &[u8]) -> Result<Vec<CharRead>> {
     let mut query = db.prepare_cached("SELECT chars FROM reads WHERE passage = ?1")?;
     let Some(Some(json)) = query.query_row([id], |row| row.get::<_, Option<String>>(0)).optional()? else {
         return Ok(Vec::new());
     };
-    let rows: Vec<(char, u32, Vec<(char, u32)>)> =
-        serde_json::from_str(&json).map_err(|error| odd(0, error))?;
-    let position = |(c, p, others): (char, u32, Vec<(char, u32)>)| CharRead {
+    let rows: Vec<StoredChar> = serde_json::from_str(&json).map_err(|error| odd(0, error))?;
+    let position = |(c, p, others): StoredChar| CharRead {
         c,
         p: probability(p),
         others: others.into_iter().map(|(c, p)| (c, probability(p))).collect(),

@@ -177,7 +177,7 @@ impl Writing {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "old passages could not be erased; tried again at the next turn")
+                tracing::error!(%error, "old passages could not be erased; tried again at the next turn");
             }
         }
     }

@@ -134,12 +134,13 @@ impl Subscriber {
                         }
                         Ok(Event::Incoming(Incoming::SubAck(_))) => *count.lock().unwrap() += 1,
                         Ok(Event::Incoming(Incoming::Publish(message))) => {
-                            list.lock().unwrap().push(Arrived {
+                            let message = Arrived {
                                 topic: String::from_utf8_lossy(&message.topic).into_owned(),
                                 text: String::from_utf8_lossy(&message.payload).into_owned(),
                                 retained: message.retain,
                                 expires: message.properties.and_then(|more| more.message_expiry_interval),
-                            })
+                            };
+                            list.lock().unwrap().push(message);
                         }
                         Ok(_) => {}
                         Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
