@@ -96,6 +96,7 @@ pub(super) const TABLES: &[Table] = &[
                 "\"real-time\"",
                 "\"real-time\", or \"fast\": as fast as it can be looked at, no frame left out.",
             ),
+            key("interval", "\"40ms\"", "Time between two pictures of a folder."),
             key("loop", "false", "Begin again at the end."),
         ],
     },
@@ -222,11 +223,35 @@ pub(super) const TABLES: &[Table] = &[
             key(
                 "sure",
                 "0.9",
-                "Confidence of the vote from which on it is decided upon, while the vehicle still stands there.",
+                "Confidence of the vote from which on it is decided upon while the vehicle still stands there.",
             ),
-            key("sure-reads", "2", "Reads that must agree before that."),
-            key("min-frames", "2", "A plate seen in fewer frames is no passage."),
-            key("close-after", "\"2s\"", "A passage is over when its plate was not seen for this long."),
+            key("agreeing", "2", "Good reads that must agree before that."),
+            key("good", "0.6", "A read is good from this confidence"),
+            key("good-height", "12", "and this height of the plate in pixels on."),
+            key(
+                "alone",
+                "false",
+                "One good read alone is enough from this confidence on, such as 0.98. Not for gates.",
+            ),
+            key(
+                "settle",
+                "\"1500ms\"",
+                "A text not sure this long after its first read becomes a passage all the same, an unsure one.",
+            ),
+            key(
+                "least",
+                "0.3",
+                "Texts less confident than this are not told; the plate counts as not readable.",
+            ),
+            key("leave-after", "\"5s\"", "A passage is over when its plate was not seen for this long,"),
+            key(
+                "parked-leave-after",
+                "\"2min\"",
+                "or for this long if it was standing: something stands before it.",
+            ),
+            key("unread", "true", "Tell of plates that could not be read,"),
+            key("unread-frames", "8", "if they were seen in this many frames"),
+            key("unread-height", "20", "at this height in pixels or more."),
         ],
     },
     Table {
@@ -261,9 +286,9 @@ pub(super) const TABLES: &[Table] = &[
                 "For example. More plates: a CSV file with the columns plate and note.",
             ),
             key(
-                "tolerance",
-                "0",
-                "Look-alike characters (0 and O) that may differ: 0, 1 or 2. Not for block lists.",
+                "tolerant",
+                "false",
+                "Also match plates that differ only in look-alike characters, such as 0 and O. Not for block lists.",
             ),
         ],
     },
@@ -379,7 +404,7 @@ mod tests {
 
     #[test]
     fn the_keys_of_a_table_are_its_own_and_the_tables_in_it() {
-        assert_eq!(known_in("camera.replay"), ["path", "speed", "loop"]);
+        assert_eq!(known_in("camera.replay"), ["path", "speed", "interval", "loop"]);
         assert!(known_in("camera").contains(&"replay") && known_in("camera").contains(&"name"));
         assert!(known_in("").contains(&"format") && known_in("").contains(&"mqtt"));
         assert!(known_in("nonsense").is_empty() && known_in("mqtt.password").is_empty());

@@ -8,8 +8,8 @@ use std::{path::Path, time::Duration};
 use serde_spanned::Spanned;
 
 use super::{
-    Camera, CameraFormat, Config, Engine, Health, Journal, Log, LogLevel, Login, Mqtt, Pace, Passage, Role,
-    Source, Tesseract, Threshold, Transport, lists,
+    Camera, CameraFormat, Config, Engine, Health, Journal, Log, LogLevel, Login, Mqtt, Role, Source,
+    Tesseract, Threshold, Transport, lists,
     merge::{Merged, Placed},
     report::{FileId, Problem, Report, Span},
     schema::{self, Key},
@@ -17,10 +17,13 @@ use super::{
     values::Fraction,
 };
 use crate::{
+    capture::replay,
     detect,
     frame::CameraId,
     geometry::Point,
     infer::EngineKind,
+    passage,
+    plate::Confidence,
     read, track,
     track::{Direction, DirectionRule, Line, Polygon, Zones},
 };
@@ -36,8 +39,8 @@ pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mu
         choose: context.choose(),
         tesseract: context.tesseract(),
         track: context.track(),
+        regions: context.passage().regions,
         passage: context.passage(),
-        regions: context.regions(),
         lists: lists::interpret(&mut context),
         mqtt: context.mqtt(),
         log: context.log(),
@@ -199,23 +202,27 @@ impl Context<'_> {
         settings
     }
 
-    fn passage(&self) -> Passage {
-        let mut passage =
-            Passage { sure: 0.9, sure_reads: 2, min_frames: 2, close_after: Duration::from_secs(2) };
+    fn passage(&self) -> passage::Settings {
+        let mut settings = passage::Settings::default();
         if let Some(table) = self.merged.passage.as_ref().map(Placed::get) {
-            passage.sure = or(&table.sure, passage.sure, |x| x.0);
-            passage.sure_reads = or(&table.sure_reads, passage.sure_reads, |n| n.0);
-            passage.min_frames = or(&table.min_frames, passage.min_frames, |n| n.0);
-            passage.close_after = or(&table.close_after, passage.close_after, |t| t.0);
+            let vote = &mut settings.vote;
+            vote.sure_confidence = or(&table.sure, vote.sure_confidence, confidence);
+            vote.agreeing = or(&table.agreeing, vote.agreeing, |n| n.0);
+            vote.good_confidence = or(&table.good, vote.good_confidence, confidence);
+            vote.good_height = or(&table.good_height, vote.good_height, |x| x.0);
+            vote.alone = or(&table.alone, vote.alone, |step| step.0.as_ref().map(confidence));
+            settings.settle = or(&table.settle, settings.settle, |t| t.0);
+            settings.least_confidence = or(&table.least, settings.least_confidence, confidence);
+            settings.leave_after = or(&table.leave_after, settings.leave_after, |t| t.0);
+            settings.parked_leave_after = or(&table.parked_leave_after, settings.parked_leave_after, |t| t.0);
+            settings.tell_unread = or(&table.unread, settings.tell_unread, |tell| *tell);
+            settings.unread_frames = or(&table.unread_frames, settings.unread_frames, |n| n.0);
+            settings.unread_height = or(&table.unread_height, settings.unread_height, |x| x.0);
         }
-        passage
-    }
-
-    fn regions(&self) -> Vec<crate::plate::Region> {
-        let table = self.merged.plate.as_ref().map(Placed::get);
-        table.map_or_else(Vec::new, |t| {
-            or(&t.regions, Vec::new(), |all| all.iter().map(|code| code.0).collect())
-        })
+        if let Some(plate) = self.merged.plate.as_ref().map(Placed::get) {
+            settings.regions = or(&plate.regions, Vec::new(), |all| all.iter().map(|code| code.0).collect());
+        }
+        settings
     }
 
     fn cameras(&mut self) -> Vec<Camera> {
@@ -287,11 +294,10 @@ impl Context<'_> {
             let replay_at = at(replay.span());
             let replay = replay.get_ref();
             let path = self.needed(&replay.path, "path", &replay_at, "\"/srv/clips/gate.mp4\"")?;
-            return Some(Source::Replay {
-                path: self.merged.folder(file).join(&path.get_ref().0),
-                pace: or(&replay.speed, Pace::RealTime, |word| word.0),
-                again: or(&replay.again, false, |again| *again),
-            });
+            let mut settings = replay::Settings::new(self.merged.folder(file).join(&path.get_ref().0));
+            settings.pacing = or(&replay.speed, settings.pacing, |word| word.0);
+            settings.interval = or(&replay.interval, settings.interval, |t| t.0);
+            return Some(Source::Replay { settings, again: or(&replay.again, false, |again| *again) });
         }
         if let Some(v4l2) = table.v4l2.as_ref().map(Spanned::get_ref) {
             return Some(Source::V4l2 {
@@ -479,6 +485,10 @@ impl Context<'_> {
         }
         Health { every }
     }
+}
+
+fn confidence(fraction: &Fraction) -> Confidence {
+    Confidence::new(fraction.0)
 }
 
 /// A place of two fractions.

@@ -32,11 +32,7 @@ use std::{
 use url::Url;
 
 use crate::{
-    detect,
-    frame::CameraId,
-    infer::EngineKind,
-    plate::{PlateText, Region},
-    read, track,
+    access, capture::replay, detect, frame::CameraId, infer::EngineKind, passage, plate::Region, read, track,
 };
 pub use keys::defaults;
 pub use report::{Report, Severity};
@@ -56,10 +52,11 @@ pub struct Config {
     pub tesseract: Tesseract,
     /// For every camera alike; its places stand in [`Camera::zones`].
     pub track: track::Settings,
-    pub passage: Passage,
-    /// Countries whose formats may repair a read; empty: none.
+    /// Countries whose formats may repair a read; empty: none. They stand in `passage` too.
     pub regions: Vec<Region>,
-    pub lists: Vec<List>,
+    pub passage: passage::Settings,
+    /// Checked: `access::Lists::load` takes them.
+    pub lists: Vec<access::List>,
     /// `None`: nobody is told.
     pub mqtt: Option<Mqtt>,
     pub log: Log,
@@ -87,9 +84,23 @@ pub struct Camera {
 /// What gives a camera's frames.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
-    Replay { path: PathBuf, pace: Pace, again: bool },
-    V4l2 { device: PathBuf, width: u32, height: u32, fps: u32, format: CameraFormat },
-    Rtsp { url: Url, login: Option<Login>, transport: Transport },
+    Replay {
+        settings: replay::Settings,
+        /// Begin again at the end.
+        again: bool,
+    },
+    V4l2 {
+        device: PathBuf,
+        width: u32,
+        height: u32,
+        fps: u32,
+        format: CameraFormat,
+    },
+    Rtsp {
+        url: Url,
+        login: Option<Login>,
+        transport: Transport,
+    },
 }
 
 /// User name and password of a camera.
@@ -97,13 +108,6 @@ pub enum Source {
 pub struct Login {
     pub username: String,
     pub password: Secret,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
-    RealTime,
-    /// As fast as it can be looked at, no frame left out.
-    Fast,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,38 +166,6 @@ pub struct Threshold {
     pub constant: f32,
 }
 
-/// When a vote is sure and when a visit is over.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Passage {
-    pub sure: f32,
-    pub sure_reads: u32,
-    pub min_frames: u32,
-    pub close_after: Duration,
-}
-
-/// A list of plates.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct List {
-    pub name: String,
-    pub kind: ListKind,
-    pub entries: Vec<ListEntry>,
-    /// Look-alike characters that may differ.
-    pub tolerance: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListEntry {
-    pub plate: PlateText,
-    pub note: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ListKind {
-    Allow,
-    Block,
-    Watch,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mqtt {
     pub host: String,
@@ -213,7 +185,8 @@ pub struct Log {
     pub plates: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// From the least to the most that is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
     Error,
     Warn,

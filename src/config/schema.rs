@@ -67,6 +67,7 @@ pub(super) struct Camera {
 pub(super) struct Replay {
     pub path: Key<Place>,
     pub speed: Key<PaceWord>,
+    pub interval: Key<Time>,
     #[serde(rename = "loop")]
     pub again: Key<bool>,
 }
@@ -145,9 +146,17 @@ pub(super) struct Track {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Passage {
     pub sure: Key<Fraction>,
-    pub sure_reads: Key<Count<1, 100>>,
-    pub min_frames: Key<Count<1, 1000>>,
-    pub close_after: Key<Time>,
+    pub agreeing: Key<Count<1, 100>>,
+    pub good: Key<Fraction>,
+    pub good_height: Key<Within<0, 1000>>,
+    pub alone: Key<OffOr<Fraction>>,
+    pub settle: Key<Time>,
+    pub least: Key<Fraction>,
+    pub leave_after: Key<Time>,
+    pub parked_leave_after: Key<Time>,
+    pub unread: Key<bool>,
+    pub unread_frames: Key<Count<1, 10000>>,
+    pub unread_height: Key<Within<0, 1000>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -164,7 +173,7 @@ pub(super) struct List {
     #[serde(default)]
     pub plates: Vec<Spanned<Entry>>,
     pub file: Key<Place>,
-    pub tolerance: Key<Count<0, 2>>,
+    pub tolerant: Key<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

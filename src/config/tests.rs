@@ -202,10 +202,8 @@ fn a_table_belongs_to_one_file_and_cameras_add_up() {
     assert_eq!(config.cameras.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert!(config.log.plates);
     // Paths start at the folder of their own file.
-    assert_eq!(
-        config.cameras[1].source,
-        Source::Replay { path: dir.path().join("conf.d/a.mp4"), pace: Pace::RealTime, again: false }
-    );
+    let Source::Replay { settings, .. } = &config.cameras[1].source else { panic!("{config:?}") };
+    assert_eq!(settings.path, dir.path().join("conf.d/a.mp4"));
     let dir = folder("[log]\n", &[("a.toml", "[log]\n")]);
     let report = load_in(&dir).unwrap_err().to_string();
     assert!(report.contains("stands in two files") && report.contains("first time"), "{report}");
@@ -272,7 +270,18 @@ fn a_role_or_a_line_tells_the_direction() {
 #[test]
 fn lists_are_checked() {
     let list = |more: &str| format!("{CAMERA}[[list]]\nname = \"l\"\nkind = \"block\"\n{more}\n");
-    check(&list("tolerance = 1\nplates = [{ plate = \"AB12\" }]"), 1, &["to the letter"]);
+    check(&list("tolerant = true\nplates = [{ plate = \"AB12\" }]"), 1, &["to the letter"]);
+    check(
+        &list("plates = [{ plate = \"AB12\" },\n  { plate = \"AB 12\" }]"),
+        1,
+        &["AB12 is on it twice", "amslpr.toml:9", "first time", "second time"],
+    );
+    check(
+        &list("plates = [{ plate = \"B0B1\" }, { plate = \"BOB1\" }]\ntolerant = true")
+            .replace("block", "allow"),
+        1,
+        &["look alike", "^^^", "---"],
+    );
     check(&list("plates = [{ plat = \"AB12\" }]"), 1, &["did you mean \"plate\"?"]);
     check(
         &list("plates = [{ plate = \"京\" }, { note = \"x\" }]"),
@@ -307,10 +316,10 @@ fn shipped_examples_are_loaded() {
     }
     let demo = load_with(&root.join("demo.toml"), None).unwrap();
     assert!(demo.report.is_clean(), "{}", demo.report);
-    let Source::Replay { path, .. } = &demo.config.cameras[0].source else {
+    let Source::Replay { settings, .. } = &demo.config.cameras[0].source else {
         panic!("the demo replays a clip")
     };
-    assert!(path.is_file(), "{}", path.display());
+    assert!(settings.path.is_file(), "{}", settings.path.display());
 }
 
 mod any_text {

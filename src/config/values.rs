@@ -11,6 +11,8 @@ use toml::Value;
 use url::Url;
 
 use crate::{
+    access,
+    capture::replay::Pacing,
     infer::EngineKind,
     plate::{PlateText, Region},
 };
@@ -265,7 +267,7 @@ word_type!(
 );
 word_type!(
     /// How fast a recording is played.
-    PaceWord(super::Pace) { "real-time" => super::Pace::RealTime, "fast" => super::Pace::Fast }
+    PaceWord(Pacing) { "real-time" => Pacing::RealTime, "fast" => Pacing::Fast }
 );
 word_type!(
     /// How RTP travels.
@@ -277,8 +279,8 @@ word_type!(
 );
 word_type!(
     /// What a list is for.
-    ListKindWord(super::ListKind) {
-        "allow" => super::ListKind::Allow, "block" => super::ListKind::Block, "watch" => super::ListKind::Watch,
+    ListKindWord(access::Kind) {
+        "allow" => access::Kind::Allow, "block" => access::Kind::Block, "watch" => access::Kind::Watch,
     }
 );
 word_type!(
