@@ -10,11 +10,16 @@ mod camera;
 mod clip;
 mod error;
 mod folder;
+mod h26x;
 mod jpeg;
+mod negotiate;
 mod png;
 pub mod replay;
+pub mod rtsp;
 mod stats;
 pub mod still;
+mod timing;
+pub mod v4l2;
 
 use std::sync::Arc;
 
@@ -22,6 +27,7 @@ use jiff::Timestamp;
 
 pub use camera::{Camera, Delivery};
 pub use error::{CaptureError, Fault, Retry};
+pub use negotiate::{Encoding, Offer, Wish, choose};
 pub use stats::{CameraState, CameraStats, Counts};
 
 use crate::{
