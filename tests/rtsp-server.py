@@ -1,6 +1,6 @@
 """A real RTSP server for tests/rtsp.rs: one test picture in every encoding, on a free loopback port.
 
-Prints the port, then serves until its parent closes its standard input or two minutes have passed.
+Prints the ports (for everybody; with basic; with digest authentication), then serves until its parent closes its standard input or two minutes have passed.
 Usage: rtsp-server.py PORT (0 for a free one)
 """
 
@@ -39,8 +39,7 @@ def factory(pipeline):
     return made
 
 
-def guarded(made):
-    """Only for the user `gate` with the password `s3cret`."""
+def permitted(made):
     permissions = GstRtspServer.RTSPPermissions.new()
     permissions.add_permission_for_role("user", "media.factory.access", True)
     permissions.add_permission_for_role("user", "media.factory.construct", True)
@@ -48,33 +47,22 @@ def guarded(made):
     return made
 
 
-def open_to_all(made):
-    permissions = GstRtspServer.RTSPPermissions.new()
-    for role in ("user", "anonymous"):
-        permissions.add_permission_for_role(role, "media.factory.access", True)
-        permissions.add_permission_for_role(role, "media.factory.construct", True)
-    made.set_permissions(permissions)
-    return made
-
-
-def serve(port, methods):
+def serve(port, methods=None):
+    """Serves everybody, or with methods only the user `gate` with the password `s3cret`."""
     server = GstRtspServer.RTSPServer.new()
     server.set_address("127.0.0.1")
     server.set_service(str(port))
-    mounts = server.get_mount_points()
     for path, pipeline in STREAMS.items():
-        mounts.add_factory(path, open_to_all(factory(pipeline)))
-    mounts.add_factory("/guarded", guarded(factory(STREAMS["/h264"])))
-    auth = GstRtspServer.RTSPAuth.new()
-    auth.set_supported_methods(methods)
-    user = GstRtspServer.RTSPToken.new()
-    user.set_string("media.factory.role", "user")
-    auth.add_digest("gate", "s3cret", user)
-    auth.add_basic(GstRtspServer.RTSPAuth.make_basic("gate", "s3cret"), user)
-    anybody = GstRtspServer.RTSPToken.new()
-    anybody.set_string("media.factory.role", "anonymous")
-    auth.set_default_token(anybody)
-    server.set_auth(auth)
+        made = factory(pipeline)
+        server.get_mount_points().add_factory(path, permitted(made) if methods else made)
+    if methods:
+        user = GstRtspServer.RTSPToken.new()
+        user.set_string("media.factory.role", "user")
+        auth = GstRtspServer.RTSPAuth.new()
+        auth.set_supported_methods(methods)
+        auth.add_digest("gate", "s3cret", user)
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic("gate", "s3cret"), user)
+        server.set_auth(auth)
     server.attach(None)
     return server
 
@@ -82,9 +70,12 @@ def serve(port, methods):
 gi.require_version("GstRtsp", "1.0")
 from gi.repository import GstRtsp  # noqa: E402
 
-basic = serve(int(sys.argv[1]), GstRtsp.RTSPAuthMethod.BASIC)
-digest = serve(0, GstRtsp.RTSPAuthMethod.DIGEST)
-print(basic.get_bound_port(), digest.get_bound_port(), flush=True)
+servers = [
+    serve(int(sys.argv[1])),
+    serve(0, GstRtsp.RTSPAuthMethod.BASIC),
+    serve(0, GstRtsp.RTSPAuthMethod.DIGEST),
+]
+print(*[server.get_bound_port() for server in servers], flush=True)
 loop = GLib.MainLoop()
 GLib.timeout_add_seconds(120, loop.quit)
 threading.Thread(target=lambda: (sys.stdin.read(), loop.quit()), daemon=True).start()

@@ -29,8 +29,9 @@ struct Server {
     child: Child,
     // Closing it ends the server, even if this test is killed.
     _input: Option<ChildStdin>,
-    basic: u16,
-    digest: u16,
+    port: u16,
+    /// With basic and with digest authentication.
+    guarded: [u16; 2],
 }
 
 impl Server {
@@ -50,16 +51,16 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ports: Vec<u16> = line.split_whitespace().map_while(|word| word.parse().ok()).collect();
-        let [basic, digest] = ports[..] else {
+        let [port, basic, digest] = ports[..] else {
             println!("skipped, {line}");
             child.wait().unwrap();
             return None;
         };
-        Some(Self { _input: child.stdin.take(), child, basic, digest })
+        Some(Self { _input: child.stdin.take(), child, port, guarded: [basic, digest] })
     }
 
     fn settings(&self, path: &str) -> Settings {
-        settings(&format!("rtsp://127.0.0.1:{}{path}", self.basic))
+        settings(&format!("rtsp://127.0.0.1:{}{path}", self.port))
     }
 }
 
@@ -124,8 +125,8 @@ fn every_encoding_and_transport_gives_pictures() {
 fn the_password_is_asked_for_and_never_told() {
     let Some(server) = Server::start(0) else { return };
     let login = |password: &str| Credentials { user: "gate".into(), password: password.into() };
-    for port in [server.basic, server.digest] {
-        let address = format!("rtsp://127.0.0.1:{port}/guarded");
+    for port in server.guarded {
+        let address = format!("rtsp://127.0.0.1:{port}/h264");
         let ask = |credentials| {
             let settings = self::settings(&address);
             frames(Settings { credentials, ..settings }, 3)
@@ -171,7 +172,7 @@ fn what_is_no_camera_is_said_in_plain_words() {
 #[test]
 fn a_camera_that_goes_and_comes_back_is_opened_again() {
     let Some(server) = Server::start(0) else { return };
-    let (origin, settings, port) = (origin(), server.settings("/h264"), server.basic);
+    let (origin, settings, port) = (origin(), server.settings("/h264"), server.port);
     let settings = Settings { stall_timeout: Duration::from_secs(2), ..settings };
     let patience =
         backoff::Settings { first: Duration::from_millis(200), longest: Duration::from_secs(1), jitter: 0.5 };
