@@ -5,11 +5,16 @@
 
 pub mod choose;
 mod ctc;
+pub mod enhance;
 pub mod fallback;
 mod lattice;
 pub mod network;
+pub mod printed;
 mod rectify;
 mod slots;
+mod strip;
+mod tesseract;
+mod textline;
 
 use std::time::Duration;
 
@@ -22,6 +27,7 @@ use crate::{
 };
 pub use fallback::Fallback;
 pub use network::NetworkReader;
+pub use printed::TesseractReader;
 
 /// How good a look the crop gave.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -55,6 +61,8 @@ pub enum ReadError {
     Convert(#[from] ConvertError),
     #[error(transparent)]
     Infer(#[from] InferError),
+    #[error("Tesseract: {reason}")]
+    Tesseract { reason: String },
 }
 
 /// Reads plates out of frames. Not shared between threads: each worker has its own.
