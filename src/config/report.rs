@@ -115,8 +115,11 @@ impl Report {
         self.problems.iter().filter(|p| p.severity == severity).count()
     }
 
-    /// Prints to stderr, in colours if it is a terminal.
+    /// Prints to stderr, in colours if it is a terminal; nothing if there is nothing to say.
     pub fn print(&self) {
+        if self.is_clean() {
+            return;
+        }
         let renderer = if std::io::stderr().is_terminal() { Renderer::styled() } else { Renderer::plain() };
         eprintln!("{}", self.render(&renderer));
     }
