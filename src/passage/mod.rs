@@ -157,7 +157,9 @@ pub struct Settings {
     pub standing_speed: f32,
     /// A text that is not sure this long after the first read opens a passage all the same.
     pub settle: Duration,
-    /// Least confidence of an unsure text: below it the passage has no reading worth telling.
+    /// A plate seen in fewer frames is no passage: false detections flash up once.
+    pub least_frames: u32,
+    /// Least confidence of an unsure text: below it there is no reading worth telling.
     pub least_confidence: Confidence,
     /// A plate without any readable text is a passage if it was seen in this many frames...
     pub unread_frames: u32,
@@ -183,7 +185,8 @@ impl Default for Settings {
             parked_leave_after: Duration::from_secs(120),
             standing_speed: 0.25,
             settle: Duration::from_millis(1_500),
-            least_confidence: Confidence::new(0.3),
+            least_frames: 2,
+            least_confidence: Confidence::new(0.5),
             unread_frames: 8,
             unread_height: 20.0,
             unread_after: Duration::from_secs(3),

@@ -2,7 +2,7 @@
 //!
 //! A track breaks where a plate is hidden; its second part must join the first, or one vehicle becomes two
 //! passages. Two vehicles nose to tail must never become one. So: sure texts must be the same; an unsure text must
-//! also be near in place; no text at all must be near and soon. Two plates seen at the same time are one vehicle
+//! also be near in place, or stand in the very same one; no text at all must be near and soon. Two plates seen at the same time are one vehicle
 //! only if they say exactly the same, or lie on each other.
 
 use std::time::Duration;
@@ -26,12 +26,14 @@ const NEAR_TIME: Duration = Duration::from_secs(2);
 pub(super) fn is_same_vehicle(visit: &Visit, part: &Visit) -> bool {
     let (earlier, later) = if visit.began <= part.began { (visit, part) } else { (part, visit) };
     let together = later.began <= earlier.last_seen;
+    let (lie, stood) = (lie_together(visit, part), earlier.standing && later.standing);
     if together {
         return match (&visit.reading, &part.reading) {
-            (Some(a), Some(b)) => {
-                (a.sure && b.sure && a.text == b.text) || (lie_together(visit, part) && is_near_text(a, b))
-            }
-            _ => lie_together(visit, part),
+            // The very same text at two places of one picture: the older track was taken over by another plate.
+            (Some(a), Some(b)) if (a.sure || b.sure) && a.text == b.text => true,
+            (Some(a), Some(b)) if a.sure && b.sure => lie && is_near_text(a, b),
+            // Two plates cannot lie on each other, whatever an unsure vote makes of the second one.
+            _ => lie,
         };
     }
     match (&earlier.reading, &later.reading) {
@@ -39,9 +41,18 @@ pub(super) fn is_same_vehicle(visit: &Visit, part: &Visit) -> bool {
         (Some(a), Some(b)) => {
             confusion::distance(&a.text, &b.text) <= SAME_SURE
                 || (is_near_text(a, b) && is_near_place(earlier, later))
+                // Standing plates at the very same place: something stood before it, and the text is not sure.
+                || (stood && lie)
         }
         _ => is_near_place(earlier, later),
     }
+}
+
+/// Whether what is known of a newcomer's text by now does not speak against it.
+pub(super) fn may_be_same(visit: &Visit, newcomer: &Visit) -> bool {
+    let later = visit.last_seen < newcomer.began;
+    let texts = visit.reading.as_ref().zip(newcomer.reading.as_ref());
+    later && texts.is_some_and(|(a, b)| is_near_text(a, b))
 }
 
 /// Two boxes on one plate.

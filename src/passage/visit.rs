@@ -196,7 +196,8 @@ impl Visit {
 
     /// It has a text worth telling.
     pub(super) fn has_text(&self, settings: &Settings) -> bool {
-        self.reading.as_ref().is_some_and(|r| r.sure || r.confidence >= settings.least_confidence)
+        let worth = |r: &Reading| r.sure || r.confidence >= settings.least_confidence;
+        self.frames >= settings.least_frames && self.reading.as_ref().is_some_and(worth)
     }
 
     /// It was seen so well and so long that a passage without a text is worth telling.

@@ -5,7 +5,7 @@
 
 use super::{
     Event, IdSource, Scene, Settings, TrackRead,
-    repeat::is_same_vehicle,
+    repeat::{is_same_vehicle, may_be_same},
     visit::{Heard, Visit},
 };
 use crate::{clock::Moment, frame::CameraId, track::Seen};
@@ -65,17 +65,14 @@ impl Passages {
         }
         self.join(now);
         self.open_and_decide(scene, &mut events);
-        let gone = |visit: &Visit, settings: &Settings| {
-            visit.tracks.is_empty() && now.since(visit.last_seen) > visit.patience(settings)
-        };
-        self.close(gone, &mut events);
+        self.close(Some(now), &mut events);
         events
     }
 
     /// Closes everything, as when the camera stops.
     pub fn flush(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
-        self.close(|_, _| true, &mut events);
+        self.close(None, &mut events);
         events
     }
 
@@ -171,6 +168,14 @@ impl Passages {
         }
     }
 
+    /// A newcomer may turn out to be this one, as soon as its text is known better: not to be closed yet.
+    fn waits(&self, visit: &Visit, now: Moment) -> bool {
+        let overdue = now.since(visit.last_seen).saturating_sub(visit.patience(&self.settings));
+        let maybe =
+            |other: &&Visit| other.id.is_none() && !other.tracks.is_empty() && may_be_same(visit, other);
+        overdue <= self.settings.settle * 2 && self.visits.iter().any(|other| maybe(&other))
+    }
+
     /// Joins vehicles that are not opened yet to the visits that they are parts of.
     fn join(&mut self, now: Moment) {
         let mut index = 0;
@@ -243,11 +248,18 @@ impl Passages {
         }
     }
 
-    /// Closes every visit that is over; one that was never worth a passage is dropped.
-    fn close(&mut self, over: impl Fn(&Visit, &Settings) -> bool, events: &mut Vec<Event>) {
+    /// It was out of sight for so long that it has left.
+    fn has_left(&self, visit: &Visit, now: Moment) -> bool {
+        let unseen = now.since(visit.last_seen);
+        visit.tracks.is_empty() && unseen > visit.patience(&self.settings) && !self.waits(visit, now)
+    }
+
+    /// Closes every visit that has left, or all of them; one that was never worth a passage is dropped.
+    fn close(&mut self, now: Option<Moment>, events: &mut Vec<Event>) {
         let mut index = 0;
         while index < self.visits.len() {
-            let Some(visit) = self.visits.get(index).filter(|v| over(v, &self.settings)) else {
+            let over = |visit: &&Visit| now.is_none_or(|now| self.has_left(visit, now));
+            let Some(visit) = self.visits.get(index).filter(over) else {
                 index += 1;
                 continue;
             };

@@ -8,10 +8,12 @@
 //! it; a character without a place opens a place of its own, where everybody else votes for "nothing here".
 //!
 //! **Outcome.** In each place the mean logarithm of the probabilities, weighted, is multiplied by the number of
-//! *independent* looks, `n = W / (1 + (W - 1) r)` for total weight `W > 1`: frames of one car share their dirt
-//! and their light, so with `r` = 0.25 no number of them counts for more than four. Softmax gives the place's
-//! probabilities; their product over all places is the confidence. No single probability counts as more than
-//! 0.98, so one overconfident read decides nothing by itself.
+//! *independent* looks, `n = W / (1 + (W - 1) r)`, where `W` is the total weight measured by the weightiest read:
+//! frames of one car share their dirt and their light, so with `r` = 0.25 no number of them counts for more than
+//! four, and a single read counts as one. Softmax gives the place's
+//! probabilities; their product over all places is the confidence, less what all frames may share: a reader that
+//! takes this plate's 8 for a B every time. No single probability counts as more than 0.98, so one overconfident
+//! read decides nothing by itself.
 
 use crate::{
     clock::Moment,
@@ -29,6 +31,8 @@ const NOTHING: usize = 36;
 const DOUBT: f32 = 0.02;
 /// How sure a read is of "nothing here" where it has no character: losing one is commoner than inventing one.
 const NOTHING_P: f32 = 0.8;
+/// No outcome is surer than this: some errors are the same in every frame.
+const SUREST: f32 = 0.998;
 /// Places that one gap of the pivot may open.
 const MAX_EXTRA: usize = 3;
 
@@ -50,6 +54,9 @@ pub struct Settings {
     pub good_height: f32,
     /// Sure needs this confidence of the outcome as well: dissent lowers it.
     pub sure_confidence: Confidence,
+    /// Without agreeing reads it is sure from this confidence on, if one read more took part: a fast car gives three
+    /// frames, each with another character wrong, that leave no doubt together. `None`: never.
+    pub together: Option<Confidence>,
     /// One good read alone is sure from this confidence on; `None`: never. Readers report 1.00 on blur, so a
     /// gate should not believe one frame; a counting camera over a fast road may.
     pub alone: Option<Confidence>,
@@ -62,9 +69,10 @@ impl Default for Settings {
             least_confidence: Confidence::new(0.1),
             correlation: 0.25,
             agreeing: 2,
-            good_confidence: Confidence::new(0.6),
+            good_confidence: Confidence::new(0.4),
             good_height: 12.0,
-            sure_confidence: Confidence::new(0.9),
+            sure_confidence: Confidence::new(0.95),
+            together: Some(Confidence::new(0.99)),
             alone: None,
         }
     }
@@ -176,10 +184,13 @@ impl Ballot {
         let good: Vec<_> = agreeing
             .filter(|v| v.read.confidence >= s.good_confidence && v.read.quality.height >= s.good_height)
             .collect();
-        let enough = u32::try_from(good.len()).unwrap_or(u32::MAX) >= s.agreeing.max(1);
+        let at_least = |count: usize, least: u32| u32::try_from(count).unwrap_or(u32::MAX) >= least;
+        let agreed = at_least(good.len(), s.agreeing.max(1)) && outcome >= s.sure_confidence;
+        let together = at_least(self.votes.len(), s.agreeing.saturating_add(1))
+            && s.together.is_some_and(|least| outcome >= least);
         let alone = self.votes.len() == 1
             && s.alone.is_some_and(|least| good.iter().any(|v| v.read.confidence >= least));
-        (enough && outcome >= s.sure_confidence) || alone
+        agreed || together || alone
     }
 
     fn commonest_engine(&self) -> Option<(EngineKind, String)> {
@@ -227,16 +238,18 @@ impl Ballot {
 
     fn place<'a>(&self, votes: impl Iterator<Item = (f32, Option<&'a CharRead>)>) -> [f32; SYMBOLS] {
         let mut logs = [0.0f32; SYMBOLS];
-        let mut total = 0.0f32;
+        let (mut total, mut weightiest) = (0.0f32, 0.0f32);
         for (weight, char) in votes {
             let weight = weight.max(1e-3);
             total += weight;
+            weightiest = weightiest.max(weight);
             for (log, p) in logs.iter_mut().zip(probabilities(char)) {
                 *log += weight * p.ln();
             }
         }
         let correlation = self.settings.correlation.clamp(0.0, 1.0);
-        let looks = if total > 1.0 { total / (1.0 + (total - 1.0) * correlation) } else { total };
+        let reads = total / weightiest.max(1e-3);
+        let looks = reads / (1.0 + (reads - 1.0).max(0.0) * correlation);
         let highest = logs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut sum = 0.0;
         for log in &mut logs {
@@ -249,7 +262,7 @@ impl Ballot {
     /// The likeliest text, its characters, and the probability that all of it is right.
     fn winner(&self, places: &[[f32; SYMBOLS]]) -> Option<(PlateText, Vec<CharRead>, Confidence)> {
         let mut chars = Vec::with_capacity(places.len());
-        let mut confidence = 1.0;
+        let mut confidence = SUREST;
         for place in places {
             let ranked = rank(place);
             let (best, p) = *ranked.first()?;
@@ -345,5 +358,197 @@ fn symbol(index: usize) -> Option<char> {
         0..26 => Some(char::from(b'A' + letters)),
         26..36 => Some(char::from(b'0' + letters - 26)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::read::Quality;
+    use proptest::prelude::*;
+
+    /// A sharp read of a large plate: `AB12CDE`, or `AB12CDE@0.7`, or `AB1?CDE` with a 2 that could be a Z.
+    fn read(written: &str) -> PlateRead {
+        let (text, confidence) = written.split_once('@').unwrap_or((written, "0.95"));
+        let confidence: f32 = confidence.parse().unwrap();
+        let plain: String = text.replace('?', "2");
+        let p = confidence.powf(1.0 / plain.len() as f32);
+        let char = |(given, c): (char, char)| match given {
+            '?' => CharRead {
+                c: '2',
+                p: Confidence::new(0.55),
+                others: vec![('Z', Confidence::new(0.43)), ('7', Confidence::new(0.01))],
+            },
+            _ => CharRead { c, p: Confidence::new(p), others: Vec::new() },
+        };
+        PlateRead {
+            text: PlateText::normalise(&plain).unwrap(),
+            confidence: Confidence::new(confidence),
+            chars: text.chars().zip(plain.chars()).map(char).collect(),
+            quality: Quality { height: 30.0, sharpness: 0.9 },
+            engine: EngineKind::Cpu,
+            model: "reader".to_owned(),
+            took: Duration::from_millis(3),
+        }
+    }
+
+    fn ballot(reads: &str, settings: Settings) -> Ballot {
+        let mut ballot = Ballot::new(settings);
+        for (i, written) in reads.split_whitespace().enumerate() {
+            ballot.add(Moment::from_micros(i as u64 * 100_000), &read(written));
+        }
+        ballot
+    }
+
+    fn vote(reads: &str) -> Reading {
+        ballot(reads, Settings::default()).reading(&[]).unwrap()
+    }
+
+    /// What these reads come to, and whether it is sure.
+    fn check(reads: &str, expected: &str, sure: bool) {
+        let reading = vote(reads);
+        assert_eq!(
+            (reading.text.as_str(), reading.sure),
+            (expected, sure),
+            "{reads}: {}",
+            reading.confidence
+        );
+    }
+
+    #[test]
+    fn the_majority_wins_in_every_place_by_itself() {
+        check("AB12CDE AB12COE AB12CDE", "AB12CDE", true);
+        check("XB12CDE AX12CDE ABX2CDE", "AB12CDE", false);
+        check("AB12CDE AB12CDF", "AB12CDE", false);
+    }
+
+    #[test]
+    fn reads_of_other_lengths_vote_for_what_they_saw() {
+        check("AB12CDE 12CDE AB12CDE", "AB12CDE", true);
+        check("IAB12CDE AB12CDE AB12CDE AB12CDE", "AB12CDE", true);
+        check("AB12CD AB12CDE AB12CDE", "AB12CDE", true);
+        check("AB12CD AB12CD AB12CDE", "AB12CD", false);
+    }
+
+    #[test]
+    fn one_read_is_never_sure_by_default_however_loud() {
+        check("AB12CDE@1.0", "AB12CDE", false);
+        let settings = Settings { alone: Some(Confidence::new(0.98)), ..Settings::default() };
+        assert!(ballot("AB12CDE@0.99", settings.clone()).reading(&[]).unwrap().sure);
+        assert!(!ballot("AB12CDE@0.97", settings.clone()).reading(&[]).unwrap().sure);
+        assert!(!ballot("AB12CDE@0.99 XX12CDE@0.5", settings).reading(&[]).unwrap().sure);
+    }
+
+    #[test]
+    fn one_loud_hallucination_does_not_beat_two_quiet_reads() {
+        check("AB12CDE@0.8 ZZ99ZZZ@1.0 AB12CDE@0.8", "AB12CDE", false);
+        check("AB12CDE ZZ99ZZZ@1.0 AB12CDE AB12CDE AB12CDE", "AB12CDE", true);
+    }
+
+    #[test]
+    fn a_small_or_blurred_look_counts_less() {
+        let mut small = read("AB12CDF");
+        small.quality = Quality { height: 9.0, sharpness: 0.2 };
+        assert!(weight(&small) < 0.1 * weight(&read("AB12CDF")));
+        let mut ballot = Ballot::new(Settings::default());
+        for i in 0..4 {
+            ballot.add(Moment::from_micros(i), &small);
+        }
+        ballot.add(Moment::from_micros(9), &read("AB12CDE"));
+        assert_eq!(ballot.reading(&[]).unwrap().text.as_str(), "AB12CDE");
+    }
+
+    #[test]
+    fn a_frame_has_one_vote() {
+        let mut ballot = Ballot::new(Settings::default());
+        let frame = Moment::from_micros(7);
+        assert!(ballot.add(frame, &read("AB12CDF@0.8")));
+        assert!(ballot.add(frame, &read("AB12CDE@0.9")));
+        assert!(!ballot.add(frame, &read("AB12CDF@0.7")));
+        let reading = ballot.reading(&[]).unwrap();
+        assert_eq!((reading.text.as_str(), reading.votes), ("AB12CDE", 1));
+    }
+
+    #[test]
+    fn the_runner_up_is_the_narrowest_other_way() {
+        let reading = vote("AB1?CDE AB1?CDE");
+        assert_eq!(reading.text.as_str(), "AB12CDE");
+        let (second, confidence) = reading.runner_up.unwrap();
+        assert_eq!(second.as_str(), "AB1ZCDE");
+        assert!(confidence < reading.confidence && confidence.value() > 0.05, "{confidence}");
+        assert_eq!(reading.chars[3].others[0].0, 'Z');
+    }
+
+    #[test]
+    fn a_format_repairs_the_outcome_and_the_raw_text_stays() {
+        let gb = [Region::from_code("gb").unwrap()];
+        let reading = ballot("ABI2CDE ABI2CDE", Settings::default()).reading(&gb).unwrap();
+        assert_eq!((reading.text.as_str(), reading.raw.as_str()), ("AB12CDE", "ABI2CDE"));
+        assert_eq!(reading.region, Some(gb[0]));
+        assert_eq!((reading.sure, reading.agreeing), (true, 2));
+    }
+
+    #[test]
+    fn more_agreement_is_more_certain_and_dissent_less() {
+        let confidence = |reads| vote(reads).confidence.value();
+        let one = confidence("AB12CDE@0.9");
+        let two = confidence("AB12CDE@0.9 AB12CDE@0.9");
+        let three = confidence("AB12CDE@0.9 AB12CDE@0.9 AB12CDE@0.9");
+        let split = confidence("AB12CDE@0.9 AB12CDE@0.9 AB12CDF@0.9");
+        assert!(one < two && two < three && split < two, "{one} {two} {three} {split}");
+        assert!(vote(&"AB12CDE@0.9 ".repeat(50)).confidence.value() <= SUREST);
+    }
+
+    #[test]
+    fn nothing_comes_of_nothing() {
+        assert_eq!(ballot("", Settings::default()).reading(&[]), None);
+        assert_eq!(ballot("AB12CDE@0.05", Settings::default()).reading(&[]), None);
+        let mut broken = read("AB12CDE");
+        broken.chars.pop();
+        assert!(!Ballot::new(Settings::default()).add(Moment::ZERO, &broken));
+    }
+
+    fn any_read() -> impl Strategy<Value = PlateRead> {
+        ("[AB80][12]{1,2}[A-C0-3]{1,9}", 0.05f32..1.0, 5.0f32..40.0, 0.0f32..1.0).prop_map(
+            |(text, c, height, sharpness)| {
+                let mut read = read(&format!("{text}@{c}"));
+                read.quality = Quality { height, sharpness };
+                read
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_the_reads_never_matters(
+            (reads, shuffled) in prop::collection::vec((0u64..12, any_read()), 1..24)
+                .prop_flat_map(|reads| (Just(reads.clone()), Just(reads).prop_shuffle())),
+        ) {
+            let outcome = |reads: &[(u64, PlateRead)]| {
+                let mut ballot = Ballot::new(Settings { max_votes: 6, ..Settings::default() });
+                for (at, read) in reads {
+                    ballot.add(Moment::from_micros(*at), read);
+                }
+                ballot.reading(&[])
+            };
+            prop_assert_eq!(outcome(&reads), outcome(&shuffled));
+        }
+
+        #[test]
+        fn a_reading_is_a_plate_with_one_entry_per_character(reads in prop::collection::vec(any_read(), 1..20)) {
+            let mut ballot = Ballot::new(Settings::default());
+            for (at, read) in reads.iter().enumerate() {
+                ballot.add(Moment::from_micros(at as u64), read);
+            }
+            prop_assert!(ballot.votes().len() <= 12);
+            if let Some(reading) = ballot.reading(&[]) {
+                prop_assert_eq!(reading.raw.as_str().len(), reading.chars.len());
+                prop_assert!((0.0..=1.0).contains(&reading.confidence.value()));
+                prop_assert!(reading.runner_up.is_none_or(|(second, c)| second != reading.text && c <= reading.confidence));
+                prop_assert!(reading.chars.iter().all(|c| c.others.len() <= 4 && c.others.iter().all(|o| o.0 != c.c)));
+            }
+        }
     }
 }

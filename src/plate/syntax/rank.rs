@@ -18,7 +18,7 @@ const ALIKE: f32 = 0.03;
 /// The best repair must be this much of all repairs together.
 const CLEAR: f32 = 0.6;
 /// How likely a car's plate follows its country's formats at all.
-const FOLLOWS: f32 = 0.97;
+const FOLLOWS: f32 = 0.99;
 
 /// A text that fits a national format, as read or repaired.
 #[derive(Debug, Clone, PartialEq)]
