@@ -26,6 +26,7 @@ use super::{
 use crate::{
     clock::Moment,
     frame::{Buffer, Frame},
+    secret::Secret,
     shutdown::Stop,
 };
 
@@ -56,7 +57,7 @@ pub enum Transport {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     pub user: String,
-    pub password: String,
+    pub password: Secret,
 }
 
 impl fmt::Debug for Credentials {
@@ -145,7 +146,7 @@ impl Rtsp {
         let settings = &self.settings;
         let credentials = settings.credentials.as_ref().map(|credentials| retina::client::Credentials {
             username: credentials.user.clone(),
-            password: credentials.password.clone(),
+            password: credentials.password.expose().to_owned(),
         });
         let options = SessionOptions::default()
             .creds(credentials)
@@ -447,7 +448,8 @@ mod tests {
     #[test]
     fn no_output_shows_a_password() {
         let mut settings = Settings::new(Address::parse("rtsp://cam/live?token=hidden").unwrap());
-        settings.credentials = Some(Credentials { user: "admin".into(), password: "secret".into() });
+        settings.credentials =
+            Some(Credentials { user: "admin".into(), password: Secret::new("secret".to_owned()) });
         let shown = format!("{settings:?} {}", settings.address);
         for hidden in ["secret", "admin", "hidden"] {
             assert!(!shown.contains(hidden), "{shown}");

@@ -97,7 +97,6 @@ pub(super) const TABLES: &[Table] = &[
                 "\"real-time\", or \"fast\": as fast as it can be looked at, no frame left out.",
             ),
             key("interval", "\"40ms\"", "Time between two pictures of a folder."),
-            key("loop", "false", "Begin again at the end."),
         ],
     },
     Table {
@@ -109,11 +108,7 @@ pub(super) const TABLES: &[Table] = &[
             key("width", "1280", "Wanted width of the picture; the nearest that the camera has is taken."),
             key("height", "720", "Wanted height of the picture."),
             key("fps", "15", "Wanted frames per second."),
-            key(
-                "format",
-                "\"auto\"",
-                "\"auto\", or one of \"mjpeg\", \"yuyv\", \"nv12\", \"yuv420\", \"grey\".",
-            ),
+            key("format", "\"auto\"", "\"auto\", or one of \"mjpeg\", \"yuyv\", \"nv12\", \"grey\"."),
         ],
     },
     Table {

@@ -13,7 +13,7 @@ use super::{
     merge::{Merged, Placed},
     report::{FileId, Problem, Report, Span},
     schema::{self, Key},
-    secret::{Secret, SecretPlace},
+    secret::SecretPlace,
     values::Fraction,
 };
 use crate::{
@@ -24,7 +24,9 @@ use crate::{
     infer::EngineKind,
     passage,
     plate::Confidence,
-    read, track,
+    read,
+    secret::Secret,
+    track,
     track::{Direction, DirectionRule, Line, Polygon, Zones},
 };
 
@@ -297,7 +299,7 @@ impl Context<'_> {
             let mut settings = replay::Settings::new(self.merged.folder(file).join(&path.get_ref().0));
             settings.pacing = or(&replay.speed, settings.pacing, |word| word.0);
             settings.interval = or(&replay.interval, settings.interval, |t| t.0);
-            return Some(Source::Replay { settings, again: or(&replay.again, false, |again| *again) });
+            return Some(Source::Replay(settings));
         }
         if let Some(v4l2) = table.v4l2.as_ref().map(Spanned::get_ref) {
             return Some(Source::V4l2 {

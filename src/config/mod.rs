@@ -32,11 +32,11 @@ use std::{
 use url::Url;
 
 use crate::{
-    access, capture::replay, detect, frame::CameraId, infer::EngineKind, passage, plate::Region, read, track,
+    access, capture::replay, detect, frame::CameraId, infer::EngineKind, passage, plate::Region, read,
+    secret::Secret, track,
 };
 pub use keys::defaults;
 pub use report::{Report, Severity};
-pub use secret::Secret;
 
 /// Where the service's configuration is.
 pub const MAIN_FILE: &str = "/etc/amslpr/amslpr.toml";
@@ -84,23 +84,9 @@ pub struct Camera {
 /// What gives a camera's frames.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
-    Replay {
-        settings: replay::Settings,
-        /// Begin again at the end.
-        again: bool,
-    },
-    V4l2 {
-        device: PathBuf,
-        width: u32,
-        height: u32,
-        fps: u32,
-        format: CameraFormat,
-    },
-    Rtsp {
-        url: Url,
-        login: Option<Login>,
-        transport: Transport,
-    },
+    Replay(replay::Settings),
+    V4l2 { device: PathBuf, width: u32, height: u32, fps: u32, format: CameraFormat },
+    Rtsp { url: Url, login: Option<Login>, transport: Transport },
 }
 
 /// User name and password of a camera.
@@ -117,7 +103,6 @@ pub enum CameraFormat {
     Mjpeg,
     Yuyv,
     Nv12,
-    Yuv420,
     Grey,
 }
 

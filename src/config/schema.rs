@@ -68,8 +68,6 @@ pub(super) struct Replay {
     pub path: Key<Place>,
     pub speed: Key<PaceWord>,
     pub interval: Key<Time>,
-    #[serde(rename = "loop")]
-    pub again: Key<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,10 +1,9 @@
-//! Secrets: where one is kept, fetching it, and a type that does not give it away.
+//! Secrets: where one is kept, and fetching it.
 //!
 //! A secret never stands in the configuration itself. It comes from a systemd credential or from a file that only
 //! the service may read.
 
 use std::{
-    fmt,
     fs::File,
     io::Read as _,
     os::unix::fs::MetadataExt as _,
@@ -15,39 +14,10 @@ use serde::Deserialize;
 use toml::Value;
 
 use super::values::{HELP, nearest};
+use crate::secret::Secret;
 
 /// Longest secret read; credentials of cameras and brokers are far shorter.
 const LONGEST: u64 = 4096;
-
-/// A password or token. Prints as `(set)`; its bytes are overwritten when it is dropped.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    /// The secret itself, for the one place that needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(set)")
-    }
-}
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        let mut bytes = std::mem::take(&mut self.0).into_bytes();
-        bytes.fill(0);
-        // Keeps the compiler from leaving the writes out because nobody reads them.
-        std::hint::black_box(&bytes);
-    }
-}
 
 /// Where a secret is kept, as written.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

@@ -202,7 +202,7 @@ fn a_table_belongs_to_one_file_and_cameras_add_up() {
     assert_eq!(config.cameras.iter().map(|c| c.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert!(config.log.plates);
     // Paths start at the folder of their own file.
-    let Source::Replay { settings, .. } = &config.cameras[1].source else { panic!("{config:?}") };
+    let Source::Replay(settings) = &config.cameras[1].source else { panic!("{config:?}") };
     assert_eq!(settings.path, dir.path().join("conf.d/a.mp4"));
     let dir = folder("[log]\n", &[("a.toml", "[log]\n")]);
     let report = load_in(&dir).unwrap_err().to_string();
@@ -316,9 +316,7 @@ fn shipped_examples_are_loaded() {
     }
     let demo = load_with(&root.join("demo.toml"), None).unwrap();
     assert!(demo.report.is_clean(), "{}", demo.report);
-    let Source::Replay { settings, .. } = &demo.config.cameras[0].source else {
-        panic!("the demo replays a clip")
-    };
+    let Source::Replay(settings) = &demo.config.cameras[0].source else { panic!("the demo replays a clip") };
     assert!(settings.path.is_file(), "{}", settings.path.display());
 }
 

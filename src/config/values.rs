@@ -295,7 +295,7 @@ word_type!(
     FormatWord(super::CameraFormat) {
         "auto" => super::CameraFormat::Auto, "mjpeg" => super::CameraFormat::Mjpeg,
         "yuyv" => super::CameraFormat::Yuyv, "nv12" => super::CameraFormat::Nv12,
-        "yuv420" => super::CameraFormat::Yuv420, "grey" => super::CameraFormat::Grey,
+        "grey" => super::CameraFormat::Grey,
     }
 );
 

@@ -61,7 +61,9 @@ pub fn start(log: &Log) -> Result<LevelHandle, LoggingError> {
     let base = tracing_subscriber::registry().with(filter);
     if under_journald() {
         let journal = tracing_journald::layer().map_err(LoggingError::Journal)?;
-        let journal = journal.with_field_prefix(Some(FIELD_PREFIX.to_owned())).with_syslog_identifier("amslpr".to_owned());
+        let journal = journal
+            .with_field_prefix(Some(FIELD_PREFIX.to_owned()))
+            .with_syslog_identifier("amslpr".to_owned());
         tracing::subscriber::set_global_default(base.with(journal))?;
     } else {
         let terminal = tracing_subscriber::fmt::layer()
@@ -89,7 +91,9 @@ fn is_stream(written: &str, device: u64, inode: u64) -> bool {
 
 fn filter(level: LogLevel, written: Option<&str>) -> Result<EnvFilter, LoggingError> {
     match written {
-        Some(value) => EnvFilter::try_new(value).map_err(|error| LoggingError::Filter { value: value.to_owned(), error }),
+        Some(value) => {
+            EnvFilter::try_new(value).map_err(|error| LoggingError::Filter { value: value.to_owned(), error })
+        }
         None => Ok(usual(level)),
     }
 }

@@ -14,19 +14,19 @@ const LONGEST_STATUS: usize = 200;
 
 /// The way to systemd; silent where it did not start us.
 #[derive(Debug)]
-pub struct Notifier {
+pub(super) struct Notifier {
     listening: bool,
     failed: AtomicBool,
 }
 
 impl Notifier {
     /// Speaks if there is somebody to listen: `NOTIFY_SOCKET` says so.
-    pub fn from_environment() -> Self {
+    pub(super) fn from_environment() -> Self {
         Self { listening: std::env::var_os("NOTIFY_SOCKET").is_some(), failed: AtomicBool::new(false) }
     }
 
     /// How often systemd wants to hear of the watchdog, if at all; feed it at least twice as often.
-    pub fn watchdog_every() -> Option<Duration> {
+    pub(super) fn watchdog_every() -> Option<Duration> {
         match daemon::watchdog_enabled() {
             Ok(0) => None,
             Ok(micros) => Some(Duration::from_micros(micros)),
@@ -38,27 +38,27 @@ impl Notifier {
     }
 
     /// Started, or done with reloading.
-    pub fn ready(&self) {
+    pub(super) fn ready(&self) {
         self.tell(&[("READY", "1")]);
     }
 
     /// Begins to reload. systemd (253 and later) ignores the message without the time in it, and `systemctl reload`
     /// would then wait until its timeout.
-    pub fn reloading(&self) {
+    pub(super) fn reloading(&self) {
         self.tell(&[("RELOADING", "1"), ("MONOTONIC_USEC", &monotonic_micros().to_string())]);
     }
 
-    pub fn stopping(&self) {
+    pub(super) fn stopping(&self) {
         self.tell(&[("STOPPING", "1")]);
     }
 
     /// Everything that must move does.
-    pub fn watchdog(&self) {
+    pub(super) fn watchdog(&self) {
         self.tell(&[("WATCHDOG", "1")]);
     }
 
     /// One line for `systemctl status`.
-    pub fn status(&self, line: &str) {
+    pub(super) fn status(&self, line: &str) {
         self.tell(&[("STATUS", &one_line(line))]);
     }
 

@@ -252,7 +252,8 @@ impl WrittenOutput {
                 require(strides.len() == self.names.len(), || {
                     format!("[output] {} names but {} strides", self.names.len(), strides.len())
                 })?;
-                let fits = |&s: &u32| s > 0 && input.width % s == 0 && input.height % s == 0;
+                let fits =
+                    |&s: &u32| s > 0 && input.width.is_multiple_of(s) && input.height.is_multiple_of(s);
                 require(strides.iter().all(fits), || {
                     format!("[output] strides {strides:?} do not divide the input of {input}")
                 })?;

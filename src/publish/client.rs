@@ -61,7 +61,7 @@ impl Connection {
         options.set_clean_start(true);
         options.set_connection_timeout(broker.connect_limit.as_secs().max(1));
         if let Some(login) = &broker.login {
-            options.set_credentials(&login.user, login.password.reveal());
+            options.set_credentials(&login.user, login.password.expose());
         }
         let window = u16::try_from(window).unwrap_or(u16::MAX);
         options.set_outgoing_inflight_upper_limit(window.saturating_add(8));

@@ -23,28 +23,9 @@ use crate::{
     backoff,
     clock::Clock,
     fact::Outbox,
+    secret::Secret,
     shutdown::{Trigger, shutdown},
 };
-
-/// A word that must not be seen: not in logs, not in panics.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(secret: impl Into<String>) -> Self {
-        Self(secret.into())
-    }
-
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("<secret>")
-    }
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
@@ -177,9 +158,11 @@ mod tests {
     #[test]
     fn a_password_is_not_shown() {
         let mut settings = Settings::new("localhost", "pi").unwrap();
-        settings.broker.login =
-            Some(Login { user: "gate".to_owned(), password: Secret::new("correct horse battery staple") });
+        settings.broker.login = Some(Login {
+            user: "gate".to_owned(),
+            password: Secret::new("correct horse battery staple".to_owned()),
+        });
         let shown = format!("{settings:?}");
-        assert!(shown.contains("gate") && shown.contains("<secret>") && !shown.contains("horse"), "{shown}");
+        assert!(shown.contains("gate") && shown.contains("(set)") && !shown.contains("horse"), "{shown}");
     }
 }

@@ -1,4 +1,4 @@
-//! Every topic that AMSLPR publishes to, once. `DESIGN.md` of the tree: `<prefix>/<site>/<node>/...`.
+//! Every topic that AMSLPR publishes to, once: `<prefix>/<site>/<node>/...`.
 
 use crate::frame::CameraId;
 

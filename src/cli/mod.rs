@@ -1,0 +1,125 @@
+//! The words that people type: sub-commands, their arguments, and exit codes.
+//!
+//! Each sub-command is a file of its own with its `Args` and a `run`. Nothing here computes; the stages do.
+
+pub mod annotate;
+pub mod bench;
+pub mod check;
+pub mod config;
+pub mod passages;
+pub mod read;
+pub mod report;
+pub mod run;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// How the program ended; the numbers are those of `sysexits` where one fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Success,
+    /// Something could not be done; stderr says what.
+    Failure,
+    /// The command line makes no sense.
+    Usage,
+    /// No engine can be had and no fallback is allowed.
+    NoHardware,
+    /// The configuration has problems.
+    Configuration,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Success => 0,
+            Exit::Failure => 1,
+            Exit::Usage => 64,
+            Exit::NoHardware => 69,
+            Exit::Configuration => 78,
+        })
+    }
+}
+
+/// Counts allocations; the program's global allocator, which only the binary can install.
+pub type Allocator = &'static stats_alloc::StatsAlloc<std::alloc::System>;
+
+/// A licence-plate reader for the edge: cameras in, plate events and gate orders out.
+#[derive(Debug, Parser)]
+#[command(name = "amslpr", version, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read the plates in pictures, folders of pictures and clips.
+    Read(read::Args),
+    /// Run the daemon: capture, detect, track, read, decide, record, publish.
+    Run(run::Args),
+    /// List the passages that the journal holds, newest first.
+    Passages(passages::Args),
+    /// Check the configuration and say everything that is wrong with it.
+    Check(check::Args),
+    /// Show the configuration in force, or the built-in defaults.
+    Config(config::Args),
+    /// Measure speed, stage by stage.
+    Bench(bench::Args),
+}
+
+/// Parses and runs; prints its own errors.
+pub fn run(args: impl IntoIterator<Item = OsString>, allocator: Allocator) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Success };
+            // A closed stdout or stderr leaves nobody to tell.
+            let _ = error.print();
+            return exit;
+        }
+    };
+    let outcome = match cli.command {
+        Command::Read(args) => read::run(&args),
+        Command::Run(args) => run::run(&args),
+        Command::Passages(args) => passages::run(&args),
+        Command::Check(args) => check::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Bench(args) => bench::run(&args, allocator),
+    };
+    outcome.unwrap_or_else(|error| {
+        if is_broken_pipe(&error) {
+            return Exit::Success;
+        }
+        eprintln!("amslpr: {error:#}");
+        Exit::Failure
+    })
+}
+
+/// Warnings of the stages on stderr, for commands that are no daemon.
+fn plain_logging() {
+    // Set up twice only in tests, where the first one stays.
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(std::io::stderr)
+        .try_init();
+}
+
+/// Somebody closed our output (`| head`): not a failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

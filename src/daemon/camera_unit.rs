@@ -1,0 +1,82 @@
+//! The thread that looks at one camera's frames: mailbox in, facts out, a heartbeat in between.
+//!
+//! The chain itself is `pipeline`'s; capturing is the camera's own thread in `capture`.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    chain::Networks,
+    pipeline::{self, Pipeline},
+    sinks::Sinks,
+    supervisor::UnitStatus,
+};
+use crate::{
+    clock::Clock,
+    frame::Frame,
+    mailbox::{Received, Receiver},
+    passage::TimeIds,
+    shutdown::Stop,
+};
+
+/// How long it waits for a frame before it says that it still lives.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// Frames that may fail one after the other before the chain is built anew.
+const FAILURES_IN_A_ROW: u32 = 10;
+
+/// One camera's frames to facts, until the recording is over or the stop is heard.
+#[derive(Debug)]
+pub(super) struct CameraUnit {
+    pub frames: Receiver<Frame>,
+    pub networks: Networks,
+    pub settings: pipeline::Settings,
+    pub stats: Arc<pipeline::Stats>,
+    pub sinks: Sinks,
+    pub clock: Arc<dyn Clock>,
+    pub stop: Stop,
+}
+
+impl CameraUnit {
+    /// Works until the end; an error means that the chain must be built anew.
+    pub(super) fn work(&mut self, status: &UnitStatus) -> anyhow::Result<()> {
+        let ids = Box::new(TimeIds::new());
+        let (stats, clock) = (Arc::clone(&self.stats), Arc::clone(&self.clock));
+        let mut pipeline = Pipeline::new(&self.networks, &self.settings, ids, stats, clock)?;
+        let mut failed = 0;
+        loop {
+            status.beat();
+            if self.stop.is_stopped() {
+                break;
+            }
+            match self.frames.receive(PATIENCE) {
+                Received::Item(frame) => match pipeline.step(&frame) {
+                    Ok(facts) => {
+                        failed = 0;
+                        facts.into_iter().for_each(|fact| self.sinks.take(fact));
+                    }
+                    Err(error) => {
+                        failed += 1;
+                        if failed >= FAILURES_IN_A_ROW {
+                            self.close(&mut pipeline);
+                            return Err(anyhow::Error::new(error).context(format!(
+                                "camera {}: {failed} frames in a row could not be looked at",
+                                frame.camera
+                            )));
+                        }
+                    }
+                },
+                Received::Nothing => {
+                    let facts = pipeline.idle(self.clock.now(), self.clock.wall());
+                    facts.into_iter().for_each(|fact| self.sinks.take(fact));
+                }
+                Received::Closed => break,
+            }
+        }
+        self.close(&mut pipeline);
+        Ok(())
+    }
+
+    /// Every passage that is still open is closed and handed on: nothing that was seen is lost.
+    fn close(&self, pipeline: &mut Pipeline) {
+        pipeline.finish().into_iter().for_each(|fact| self.sinks.take(fact));
+    }
+}

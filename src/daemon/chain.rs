@@ -1,0 +1,207 @@
+//! Eyes for one worker: a detector and its readers, built from the settings, that look at one frame.
+//!
+//! No time line, no tracks, no threads: what happens between frames is `pipeline`'s business.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use crate::{
+    clock::Clock,
+    detect::{self, DetectError, Detection, Detector},
+    frame::Frame,
+    infer::{
+        EngineKind,
+        cpu::{CpuEngine, Weights},
+        description::Task,
+        model::{self, ModelError},
+    },
+    plate::{Confidence, PlateText, Region, syntax},
+    read::{Fallback, NetworkReader, PlateRead, ReadError, Reader},
+};
+
+/// Which networks on which engines.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Folder of model descriptions; `None`: the usual places.
+    pub models: Option<PathBuf>,
+    /// Engines in order of preference. The first that works detects and reads, the next takes over.
+    pub order: Vec<EngineKind>,
+    /// Threads inside one network run. 1 is best when there are as many workers as cores.
+    pub threads: usize,
+    pub detect: detect::Settings,
+    /// Least confidence of a read; the network's own if none is given.
+    pub read_confidence: Option<Confidence>,
+    /// Countries whose formats may repair a read; empty: none.
+    pub regions: Vec<Region>,
+    /// A detection that nothing can be read on counts as a plate only if the detector is at least this sure.
+    pub unread_confidence: Confidence,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            models: None,
+            order: vec![EngineKind::Hailo, EngineKind::Cpu, EngineKind::Tesseract],
+            threads: 1,
+            detect: detect::Settings::default(),
+            read_confidence: None,
+            regions: Vec::new(),
+            // Below this most unread detections of plates-real/val are signs and grilles, above it plates too
+            // small or too blurred to read.
+            unread_confidence: Confidence::new(0.6),
+        }
+    }
+}
+
+/// Why no eyes could be made, or why they saw nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Detect(#[from] DetectError),
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("no engine of the order {order} can read plates here; \"cpu\" needs nothing but the model files")]
+    NoEngine { order: String },
+}
+
+/// One plate of one frame: where it is, and what it says if that could be read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sighting {
+    pub detection: Detection,
+    pub read: Option<PlateRead>,
+    /// A national format that fits, and the text it makes of the read.
+    pub formatted: Option<syntax::Ranked>,
+}
+
+impl Sighting {
+    /// The best text known: repaired by a format where one fits, else as read.
+    pub fn text(&self) -> Option<&PlateText> {
+        self.formatted.as_ref().map(|fit| &fit.text).or(self.read.as_ref().map(|r| &r.text))
+    }
+
+    pub fn confidence(&self) -> Confidence {
+        match (&self.formatted, &self.read) {
+            (Some(fit), _) => fit.confidence,
+            (None, Some(read)) => read.confidence,
+            (None, None) => Confidence::NONE,
+        }
+    }
+
+    pub fn region(&self) -> Option<Region> {
+        self.formatted.as_ref().map(|fit| fit.region)
+    }
+}
+
+/// What one frame showed, and how long it took to see it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Look {
+    pub plates: Vec<Sighting>,
+    pub detect_time: Duration,
+    pub read_time: Duration,
+}
+
+/// The networks of all workers: loaded and checked once, shared by every `Chain`.
+#[derive(Debug, Clone)]
+pub struct Networks {
+    settings: Settings,
+    detector: Weights,
+    reader: Option<Weights>,
+}
+
+impl Networks {
+    /// Loads what the settings ask for. Says in the log which engine of the order is not to be had, and why.
+    pub fn load(settings: &Settings) -> Result<Self, ChainError> {
+        let models = model::find(settings.models.as_deref())?;
+        if settings.order.contains(&EngineKind::Hailo) {
+            let engine = EngineKind::Hailo.as_str();
+            tracing::info!(engine, reason = "this version runs networks on the CPU only", "engine skipped");
+        }
+        if settings.order.iter().all(|engine| *engine == EngineKind::Hailo) {
+            return Err(ChainError::NoEngine { order: order_text(&settings.order) });
+        }
+        // Tesseract reads but cannot find plates: the detector runs on the CPU all the same.
+        let detector = Weights::load(models.description(Task::Detect)?)?;
+        let reader = match settings.order.contains(&EngineKind::Cpu) {
+            true => Some(Weights::load(models.description(Task::Read)?)?),
+            false => None,
+        };
+        Ok(Self { settings: settings.clone(), detector, reader })
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The networks by themselves, to be measured.
+    pub fn engines(&self) -> (CpuEngine, Option<CpuEngine>) {
+        let engine = |weights: &Weights| CpuEngine::new(weights.clone(), self.settings.threads);
+        (engine(&self.detector), self.reader.as_ref().map(engine))
+    }
+
+    /// Eyes for one more worker.
+    pub fn chain(&self, clock: Arc<dyn Clock>) -> Result<Chain, ChainError> {
+        let s = &self.settings;
+        let engine = CpuEngine::new(self.detector.clone(), s.threads);
+        let detector = Detector::new(Box::new(engine), s.detect)?;
+        let mut readers: Vec<Box<dyn Reader>> = Vec::new();
+        for kind in &s.order {
+            if let (EngineKind::Cpu, Some(weights)) = (kind, &self.reader) {
+                let engine = CpuEngine::new(weights.clone(), s.threads);
+                let reader = NetworkReader::new(Box::new(engine), s.read_confidence, Arc::clone(&clock))?;
+                readers.push(Box::new(reader));
+            }
+        }
+        let mut readers = readers.into_iter();
+        let first = readers.next().ok_or_else(|| ChainError::NoEngine { order: order_text(&s.order) })?;
+        let reader = Fallback::new(first, readers.collect());
+        Ok(Chain { detector, reader, settings: s.clone(), clock, found: Vec::new() })
+    }
+}
+
+fn order_text(order: &[EngineKind]) -> String {
+    format!("[{}]", order.iter().map(|e| e.as_str()).collect::<Vec<_>>().join(", "))
+}
+
+/// One worker's eyes.
+#[derive(Debug)]
+pub struct Chain {
+    detector: Detector,
+    reader: Fallback,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    found: Vec<Detection>,
+}
+
+impl Chain {
+    /// Finds the plates of a frame.
+    pub fn detect(&mut self, frame: &Frame) -> Result<&[Detection], ChainError> {
+        self.detector.detect(frame, &mut self.found)?;
+        Ok(&self.found)
+    }
+
+    /// Reads one of them. `None`: there is nothing to read.
+    pub fn read(&mut self, frame: &Frame, detection: &Detection) -> Result<Option<PlateRead>, ChainError> {
+        Ok(self.reader.read(frame, detection)?)
+    }
+
+    /// Finds and reads every plate of a frame that stands alone.
+    pub fn look(&mut self, frame: &Frame) -> Result<Look, ChainError> {
+        let start = self.clock.now();
+        self.detect(frame)?;
+        let found = std::mem::take(&mut self.found);
+        let detected = self.clock.now();
+        let mut plates = Vec::with_capacity(found.len());
+        for detection in &found {
+            let read = self.read(frame, detection)?;
+            if read.is_none() && detection.confidence < self.settings.unread_confidence {
+                continue;
+            }
+            let formatted = read.as_ref().and_then(|r| syntax::rerank(&r.chars, &self.settings.regions));
+            plates.push(Sighting { detection: *detection, read, formatted });
+        }
+        self.found = found;
+        let done = self.clock.now();
+        Ok(Look { plates, detect_time: detected.since(start), read_time: done.since(detected) })
+    }
+}

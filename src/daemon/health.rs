@@ -1,0 +1,254 @@
+//! How the daemon is doing: every unit, camera, the journal, the broker and the machine, and one verdict over all.
+//!
+//! Gathers and judges; telling (log, MQTT, systemd's status line) is done by whoever asked. Holds no plates.
+
+use std::{
+    fmt::Write as _,
+    path::PathBuf,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use serde::Serialize;
+
+use super::{
+    machine::{Machine, Probes},
+    pipeline,
+    sinks::Counts,
+    supervisor::{UnitState, UnitStatus},
+};
+use crate::{
+    capture::{CameraState, CameraStats},
+    clock::{Clock, Moment},
+    frame::CameraId,
+    journal,
+};
+
+/// A live camera that gives no frame for this long is stalled.
+const STALLED: Duration = Duration::from_secs(5);
+
+/// The worst of all parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Verdict {
+    Ok,
+    /// Something is wrong, but plates are still read and kept.
+    Degraded,
+    /// No plate is read, or none is kept.
+    Failed,
+}
+
+impl Verdict {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The whole report, as it is published.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Health {
+    pub v: u32,
+    pub verdict: Verdict,
+    /// What is wrong, in words, worst first; empty when all is well.
+    pub problems: Vec<String>,
+    pub version: &'static str,
+    pub uptime_s: u64,
+    pub cameras: Vec<CameraHealth>,
+    pub journal: JournalHealth,
+    pub broker: Option<&'static str>,
+    /// `null` where the machine does not say.
+    pub machine: Option<Machine>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct CameraHealth {
+    pub name: String,
+    pub state: &'static str,
+    pub frames: u64,
+    pub forgotten: u64,
+    pub dropped: u64,
+    pub broken: u64,
+    pub reopened: u64,
+    pub looked_at: u64,
+    pub failed_looks: u64,
+    pub reads: u64,
+    pub passages: u64,
+    /// Mean time to look at a frame, in ms.
+    pub look_ms: f64,
+    pub restarts: u64,
+    pub last_error: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct JournalHealth {
+    pub recorded: u64,
+    pub queued: u64,
+    pub spilled: u64,
+    pub lost: u64,
+    pub failures: u64,
+    /// Lines that the terminal was too slow for.
+    pub unprinted: u64,
+    pub undelivered: u64,
+    pub last_commit_ms: f64,
+}
+
+/// One camera as the gatherer sees it.
+#[derive(Debug, Clone)]
+pub(super) struct CameraPart {
+    pub id: CameraId,
+    pub capture: Arc<CameraStats>,
+    pub chain: Arc<pipeline::Stats>,
+    pub unit: Arc<UnitStatus>,
+}
+
+/// Gathers reports. Keeps what the machine's figures are measured against.
+#[derive(Debug)]
+pub(super) struct Gatherer {
+    pub cameras: Vec<CameraPart>,
+    pub journal: Arc<journal::Stats>,
+    pub sinks: Arc<Counts>,
+    journal_path: PathBuf,
+    clock: Arc<dyn Clock>,
+    began: Moment,
+    machine: Option<Probes>,
+}
+
+impl Gatherer {
+    pub(super) fn new(
+        cameras: Vec<CameraPart>,
+        journal: Arc<journal::Stats>,
+        sinks: Arc<Counts>,
+        journal_path: PathBuf,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let began = clock.now();
+        Self { cameras, journal, sinks, journal_path, clock, began, machine: Probes::open() }
+    }
+
+    /// Looks at everything. `broker` is the publisher's state, where there is a publisher.
+    pub(super) fn gather(&mut self, broker: Option<&'static str>) -> Health {
+        let now = self.clock.now();
+        let cameras: Vec<_> = self.cameras.iter().map(camera).collect();
+        let snapshot = self.journal.snapshot();
+        let mut problems = Vec::new();
+        for part in &self.cameras {
+            judge_camera(part, now, &mut problems);
+        }
+        judge_journal(&snapshot, &mut problems);
+        if broker.is_some_and(|state| state == "offline") {
+            let waiting = snapshot.undelivered;
+            problems.push((
+                Verdict::Degraded,
+                format!("the broker is not reachable; {waiting} facts wait for it"),
+            ));
+        }
+        problems.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
+        Health {
+            v: 1,
+            verdict: problems.first().map_or(Verdict::Ok, |(verdict, _)| *verdict),
+            problems: problems.into_iter().map(|(_, words)| words).collect(),
+            version: env!("CARGO_PKG_VERSION"),
+            uptime_s: now.since(self.began).as_secs(),
+            cameras,
+            journal: JournalHealth {
+                recorded: snapshot.recorded,
+                queued: snapshot.queued,
+                spilled: snapshot.spilled,
+                lost: snapshot.lost,
+                failures: snapshot.failures,
+                unprinted: self.sinks.unprinted.load(Ordering::Relaxed),
+                undelivered: snapshot.undelivered,
+                last_commit_ms: snapshot.last_commit_us as f64 / 1e3,
+            },
+            broker,
+            machine: self.machine.as_mut().map(|probes| probes.machine(&self.journal_path)),
+        }
+    }
+}
+
+fn state_name(state: CameraState) -> &'static str {
+    match state {
+        CameraState::Starting => "starting",
+        CameraState::Live => "live",
+        CameraState::Retrying => "retrying",
+        CameraState::Ended => "ended",
+        CameraState::Failed => "failed",
+    }
+}
+
+fn camera(part: &CameraPart) -> CameraHealth {
+    let (counts, looks) = (part.capture.counts(), part.chain.snapshot());
+    CameraHealth {
+        name: part.id.to_string(),
+        state: state_name(part.capture.state()),
+        frames: counts.delivered,
+        forgotten: counts.forgotten,
+        dropped: counts.dropped,
+        broken: counts.broken,
+        reopened: counts.reopened,
+        looked_at: looks.frames,
+        failed_looks: looks.failed,
+        reads: looks.reads,
+        passages: looks.passages,
+        look_ms: looks.mean_look_ms(),
+        restarts: part.unit.restarts(),
+        last_error: part.capture.last_error().or_else(|| part.unit.last_error()),
+    }
+}
+
+fn judge_camera(part: &CameraPart, now: Moment, problems: &mut Vec<(Verdict, String)>) {
+    let id = &part.id;
+    let why = part.capture.last_error().map(|e| format!(": {e}")).unwrap_or_default();
+    match part.capture.state() {
+        CameraState::Retrying => {
+            problems.push((Verdict::Degraded, format!("camera {id} is being reopened{why}")));
+        }
+        CameraState::Failed => problems.push((Verdict::Degraded, format!("camera {id} has failed{why}"))),
+        CameraState::Live => {
+            let silent = part.capture.last_frame().map_or(Duration::ZERO, |at| now.since(at));
+            if silent > STALLED {
+                let seconds = silent.as_secs();
+                problems.push((Verdict::Degraded, format!("camera {id} has given no frame for {seconds} s")));
+            }
+        }
+        CameraState::Starting | CameraState::Ended => {}
+    }
+    if part.unit.state() == UnitState::BackingOff {
+        let why = part.unit.last_error().unwrap_or_default();
+        problems.push((Verdict::Failed, format!("camera {id} is not looked at: {why}")));
+    }
+}
+
+fn judge_journal(journal: &journal::Snapshot, problems: &mut Vec<(Verdict, String)>) {
+    if journal.lost > 0 {
+        let lost = journal.lost;
+        problems.push((
+            Verdict::Failed,
+            format!("{lost} facts were lost: the journal did not take them in time"),
+        ));
+    } else if journal.failing {
+        problems.push((Verdict::Degraded, "the journal cannot be written; facts wait in memory".to_owned()));
+    }
+}
+
+impl Health {
+    /// One line for `systemctl status`.
+    pub(super) fn status_line(&self) -> String {
+        let live = self.cameras.iter().filter(|c| c.state == "live").count();
+        let passages: u64 = self.cameras.iter().map(|c| c.passages).sum();
+        let mut line = format!(
+            "{}: {live} of {} cameras live, {passages} passages, {} facts recorded",
+            self.verdict.as_str(),
+            self.cameras.len(),
+            self.journal.recorded
+        );
+        if let Some(problem) = self.problems.first() {
+            let _ = write!(line, "; {problem}");
+        }
+        line
+    }
+}

@@ -1,0 +1,252 @@
+//! The whole chain for one camera: detect > track > read > passage > access, frame by frame.
+//!
+//! Gets frames, gives facts. No threads, no queues, no files: `camera_unit` moves the frames, `sinks` carries the
+//! facts on. Deterministic: the same frames with the same ids give the same facts.
+
+mod stats;
+
+use std::{collections::HashMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::chain::{Chain, ChainError, Networks};
+use crate::{
+    access::{self, Decision, Lists},
+    clock::{Clock, Moment},
+    detect::Detection,
+    fact::{Closed, Decided, Fact, ReadSummary},
+    frame::{CameraId, Frame},
+    passage::{
+        self, Cast, Event, IdSource, Passage, PassageId, Passages, Priority, Receipt, Scene, TrackRead,
+    },
+    read::choose::{self, Choice, History},
+    track::{self, Step, TrackId, Tracker},
+};
+pub use stats::{Snapshot, Stats};
+
+/// What one camera's chain needs to know, apart from the networks.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub camera: CameraId,
+    /// False for a recording: what it shows must never open a gate.
+    pub live: bool,
+    pub choose: choose::Settings,
+    pub track: track::Settings,
+    pub passage: passage::Settings,
+    pub lists: Arc<Lists>,
+    /// Plates read in one frame at most, the most wanted first: a full car park must not stop the traffic.
+    pub reads_per_frame: usize,
+}
+
+impl Settings {
+    pub fn new(camera: CameraId, live: bool) -> Self {
+        Self {
+            camera,
+            live,
+            choose: choose::Settings::default(),
+            track: track::Settings::default(),
+            passage: passage::Settings::default(),
+            lists: Arc::default(),
+            reads_per_frame: 6,
+        }
+    }
+}
+
+/// One camera's chain and what it remembers.
+#[derive(Debug)]
+pub struct Pipeline {
+    settings: Settings,
+    chain: Chain,
+    tracker: Tracker,
+    passages: Passages,
+    histories: HashMap<TrackId, History>,
+    /// Of passages that are decided and not yet closed.
+    decisions: HashMap<PassageId, Decision>,
+    stats: Arc<Stats>,
+    clock: Arc<dyn Clock>,
+    detections: Vec<Detection>,
+    reads: Vec<TrackRead>,
+    wanted: Vec<(Priority, TrackId, usize)>,
+    /// The last frame's time, for closing what is left at the end.
+    last: Option<(Moment, Timestamp)>,
+}
+
+impl Pipeline {
+    pub fn new(
+        networks: &Networks,
+        settings: &Settings,
+        ids: Box<dyn IdSource>,
+        stats: Arc<Stats>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ChainError> {
+        let (camera, live) = (settings.camera.clone(), settings.live);
+        Ok(Self {
+            chain: networks.chain(Arc::clone(&clock))?,
+            tracker: Tracker::new(settings.track.clone()),
+            passages: Passages::new(camera, live, settings.passage.clone(), ids),
+            histories: HashMap::new(),
+            decisions: HashMap::new(),
+            settings: settings.clone(),
+            stats,
+            clock,
+            detections: Vec::new(),
+            reads: Vec::new(),
+            wanted: Vec::new(),
+            last: None,
+        })
+    }
+
+    /// Looks at one frame. An error leaves everything as it was before the frame.
+    pub fn step(&mut self, frame: &Frame) -> Result<Vec<Fact>, ChainError> {
+        let arrived = self.clock.now();
+        let outcome = self.look(frame, arrived);
+        self.stats.looked(self.clock.now().since(arrived), outcome.is_ok());
+        outcome
+    }
+
+    fn look(&mut self, frame: &Frame, arrived: Moment) -> Result<Vec<Fact>, ChainError> {
+        // A recording's frames have the recording's time; what is spent on them is added to it, so that a receipt
+        // says the same for both.
+        let start = if self.settings.live { frame.captured } else { arrived };
+        let after = |now: Moment| frame.captured + now.since(start);
+        self.detections.clear();
+        self.detections.extend_from_slice(self.chain.detect(frame)?);
+        let detected = after(self.clock.now());
+        let step = self.tracker.step(frame.captured, frame.size, &self.detections);
+        self.choose(&step, frame);
+        self.read(&step, frame)?;
+        let read = after(self.clock.now());
+        let receipt = Receipt {
+            captured: frame.captured,
+            decoded: Some(after(arrived)),
+            detected: Some(detected),
+            read: Some(read),
+            voted: Some(read),
+            ..Receipt::default()
+        };
+        let scene = Scene { receipt, wall: frame.wall, step: &step, reads: &self.reads };
+        let events = self.passages.step(&scene);
+        for ended in &step.ended {
+            self.histories.remove(&ended.track);
+        }
+        self.last = Some((frame.captured, frame.wall));
+        let decided = after(self.clock.now());
+        Ok(self.facts(events, frame.wall, Some(decided)))
+    }
+
+    /// Which of the plates in view are read in this frame, the most wanted first.
+    fn choose(&mut self, step: &Step, frame: &Frame) {
+        self.wanted.clear();
+        for seen in &step.seen {
+            let Some(priority) = self.passages.wants_read(seen, frame.captured) else { continue };
+            let Some(detection) = self.detections.get(seen.detection) else { continue };
+            let history = self.histories.entry(seen.track).or_default();
+            let choice =
+                choose::choose(&self.settings.choose, history, detection, frame.size, frame.captured);
+            if choice == Choice::Read {
+                self.wanted.push((priority, seen.track, seen.detection));
+            }
+        }
+        self.wanted.sort_by(|a, b| b.cmp(a));
+        let over = self.wanted.len().saturating_sub(self.settings.reads_per_frame);
+        self.stats.put_off(over);
+        self.wanted.truncate(self.settings.reads_per_frame);
+    }
+
+    fn read(&mut self, step: &Step, frame: &Frame) -> Result<(), ChainError> {
+        self.reads.clear();
+        for (_, track, index) in &self.wanted {
+            let Some(detection) = self.detections.get(*index) else { continue };
+            let read = self.chain.read(frame, detection)?;
+            self.stats.read(read.is_some());
+            let history = self.histories.entry(*track).or_default();
+            let quality = read.as_ref().map_or_else(
+                || crate::read::Quality { height: detection.corners.height(), sharpness: 0.0 },
+                |r| r.quality,
+            );
+            history.note(quality, frame.captured);
+            if let Some(read) = read {
+                self.reads.push(TrackRead {
+                    track: *track,
+                    captured: frame.captured,
+                    area: detection.area,
+                    read,
+                });
+            }
+        }
+        // Tracks are bounded, and so is what is remembered of them; this only forgets what the tracker forgot.
+        if self.histories.len() > 2 * self.settings.track.max_tracks.max(1) {
+            self.histories.retain(|track, _| step.seen.iter().any(|seen| seen.track == *track));
+        }
+        Ok(())
+    }
+
+    /// No frame came for a while: what has left in the meantime is closed.
+    pub fn idle(&mut self, now: Moment, wall: Timestamp) -> Vec<Fact> {
+        if !self.settings.live || self.passages.present() == 0 {
+            return Vec::new();
+        }
+        let size = crate::geometry::Size::new(1, 1);
+        let step = self.tracker.step(now, size, &[]);
+        let receipt = Receipt { captured: now, ..Receipt::default() };
+        let events = self.passages.step(&Scene { receipt, wall, step: &step, reads: &[] });
+        self.facts(events, wall, None)
+    }
+
+    /// The end: every passage is closed.
+    pub fn finish(&mut self) -> Vec<Fact> {
+        let events = self.passages.flush();
+        let wall = self.last.map_or(Timestamp::UNIX_EPOCH, |(_, wall)| wall);
+        self.facts(events, wall, None)
+    }
+
+    fn facts(&mut self, events: Vec<Event>, at: Timestamp, decided: Option<Moment>) -> Vec<Fact> {
+        let mut facts = Vec::new();
+        for event in events {
+            match event {
+                Event::Opened(_) => self.stats.passage(),
+                Event::Decided(passage) => facts.push(self.decide(passage, at, decided)),
+                Event::Closed { passage, votes } => {
+                    // A passage whose vote never became sure gets its decision now: nobody waits for it any more,
+                    // but the journal says what was thought of it.
+                    if !self.decisions.contains_key(&passage.id) {
+                        facts.push(self.decide(passage.clone(), at, None));
+                    }
+                    let decision = self.decisions.remove(&passage.id);
+                    facts.push(Fact::Closed(Closed { passage, reads: summaries(&votes), decision }));
+                }
+            }
+        }
+        facts
+    }
+
+    fn decide(&mut self, passage: Passage, at: Timestamp, decided: Option<Moment>) -> Fact {
+        let decision = access::decide(passage.reading.as_ref(), &self.settings.lists, at);
+        self.decisions.insert(passage.id, decision.clone());
+        Fact::Decided(Decided {
+            passage: passage.id,
+            camera: passage.camera,
+            live: passage.live,
+            at,
+            receipt: Receipt { decided, ..passage.receipt },
+            reading: passage.reading,
+            decision,
+        })
+    }
+}
+
+/// The votes that made a reading, in the order of their frames.
+fn summaries(votes: &[Cast]) -> Vec<ReadSummary> {
+    let first = votes.iter().map(|v| v.at).min().unwrap_or_default();
+    let mut reads: Vec<ReadSummary> = votes
+        .iter()
+        .map(|vote| ReadSummary {
+            after: vote.at.since(first),
+            text: vote.read.text.clone(),
+            confidence: vote.read.confidence,
+            height: vote.read.quality.height,
+        })
+        .collect();
+    reads.sort_by_key(|read| read.after);
+    reads
+}

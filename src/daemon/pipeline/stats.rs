@@ -1,0 +1,78 @@
+//! What one camera's chain did, readable from any thread.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+/// Counters since the start.
+#[derive(Debug, Default)]
+pub struct Stats {
+    frames: AtomicU64,
+    failed: AtomicU64,
+    look_us: AtomicU64,
+    reads: AtomicU64,
+    empty_reads: AtomicU64,
+    put_off: AtomicU64,
+    passages: AtomicU64,
+}
+
+/// The counters at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Snapshot {
+    /// Frames looked at, failed ones included.
+    pub frames: u64,
+    /// Frames that could not be looked at.
+    pub failed: u64,
+    /// Time spent on them.
+    pub look: Duration,
+    pub reads: u64,
+    /// Reads that found nothing to read.
+    pub empty_reads: u64,
+    /// Reads put off because too many plates were in view.
+    pub put_off: u64,
+    pub passages: u64,
+}
+
+impl Snapshot {
+    pub fn mean_look_ms(&self) -> f64 {
+        match self.frames {
+            0 => 0.0,
+            frames => (self.look.as_secs_f64() * 1e6 / frames as f64).round() / 1e3,
+        }
+    }
+}
+
+impl Stats {
+    pub fn snapshot(&self) -> Snapshot {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Snapshot {
+            frames: get(&self.frames),
+            failed: get(&self.failed),
+            look: Duration::from_micros(get(&self.look_us)),
+            reads: get(&self.reads),
+            empty_reads: get(&self.empty_reads),
+            put_off: get(&self.put_off),
+            passages: get(&self.passages),
+        }
+    }
+
+    pub(super) fn looked(&self, time: Duration, well: bool) {
+        self.frames.fetch_add(1, Ordering::Relaxed);
+        self.failed.fetch_add(u64::from(!well), Ordering::Relaxed);
+        self.look_us.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(super) fn read(&self, something: bool) {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.empty_reads.fetch_add(u64::from(!something), Ordering::Relaxed);
+    }
+
+    pub(super) fn put_off(&self, reads: usize) {
+        self.put_off.fetch_add(reads as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn passage(&self) {
+        self.passages.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,104 @@
+//! From the configuration to each stage's own settings: the one place that knows both.
+
+use std::sync::Arc;
+
+use super::{chain, pipeline};
+use crate::{
+    access::Lists,
+    capture::{
+        self, Encoding, Origin, Wish,
+        replay::Replay,
+        rtsp::{self, Rtsp},
+        v4l2::{self, V4l2},
+    },
+    config::{self, CameraFormat, Config, Source, Transport},
+    detect,
+    geometry::Size,
+    journal, publish, track,
+};
+
+pub(super) fn chain(config: &Config) -> chain::Settings {
+    // The tracker carries a plate through blur on detections too weak to found a track: they have to reach it.
+    let score = config.detect.score.map_or(config.track.weak, |score| score.min(config.track.weak));
+    chain::Settings {
+        models: config.engine.models.clone(),
+        order: config.engine.order.clone(),
+        threads: config.engine.threads,
+        detect: detect::Settings { score: Some(score), ..config.detect },
+        regions: config.regions.clone(),
+        ..chain::Settings::default()
+    }
+}
+
+pub(super) fn pipeline(camera: &config::Camera, config: &Config, lists: Arc<Lists>) -> pipeline::Settings {
+    let strong = config.detect.score.unwrap_or(config.track.strong);
+    pipeline::Settings {
+        choose: config.choose,
+        track: track::Settings { strong, zones: camera.zones.clone(), ..config.track.clone() },
+        passage: config.passage.clone(),
+        lists,
+        ..pipeline::Settings::new(camera.id.clone(), !is_recording(camera))
+    }
+}
+
+pub(super) const fn is_recording(camera: &config::Camera) -> bool {
+    matches!(camera.source, Source::Replay(_))
+}
+
+pub(super) fn journal(config: &Config) -> journal::Settings {
+    journal::Settings {
+        outbox: config.mqtt.is_some(),
+        largest_bytes: Some(config.journal.largest),
+        ..journal::Settings::default()
+    }
+}
+
+/// What a camera's frames come from.
+pub(super) fn source(camera: &config::Camera, origin: Origin) -> Result<Box<dyn capture::Source>, String> {
+    Ok(match &camera.source {
+        Source::Replay(settings) => Box::new(Replay::new(settings.clone(), origin)),
+        Source::V4l2 { device, width, height, fps, format } => {
+            let encoding = match format {
+                CameraFormat::Auto => None,
+                CameraFormat::Mjpeg => Some(Encoding::Mjpeg),
+                CameraFormat::Yuyv => Some(Encoding::Yuyv),
+                CameraFormat::Nv12 => Some(Encoding::Nv12),
+                CameraFormat::Grey => Some(Encoding::Gray),
+            };
+            let wish = Wish { size: Size::new(*width, *height), rate: f64::from(*fps), encoding };
+            Box::new(V4l2::new(v4l2::Settings { wish, ..v4l2::Settings::new(device) }, origin))
+        }
+        Source::Rtsp { url, login, transport } => {
+            // The address was checked when the configuration was read; its words are not repeated here.
+            let address = rtsp::Address::parse(url.as_str()).map_err(|error| error.to_string())?;
+            let credentials = login.as_ref().map(|login| rtsp::Credentials {
+                user: login.username.clone(),
+                password: login.password.clone(),
+            });
+            let transport = match transport {
+                Transport::Tcp => rtsp::Transport::Tcp,
+                Transport::Udp => rtsp::Transport::Udp,
+            };
+            Box::new(Rtsp::new(
+                rtsp::Settings { credentials, transport, ..rtsp::Settings::new(address) },
+                origin,
+            ))
+        }
+    })
+}
+
+pub(super) fn publish(mqtt: &config::Mqtt) -> Result<publish::Settings, publish::TopicError> {
+    let mut settings = publish::Settings::new(&mqtt.host, &mqtt.client_id)?;
+    settings.topics = publish::Topics::new(&mqtt.prefix, None, &mqtt.client_id)?;
+    settings.broker.port = mqtt.port;
+    settings.broker.client_id.clone_from(&mqtt.client_id);
+    settings.broker.keep_alive = mqtt.keep_alive;
+    settings.broker.login = match (&mqtt.username, &mqtt.password) {
+        (Some(user), Some(password)) => {
+            Some(publish::Login { user: user.clone(), password: password.clone() })
+        }
+        // `config` refuses one without the other.
+        _ => None,
+    };
+    Ok(settings)
+}

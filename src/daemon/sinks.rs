@@ -1,0 +1,88 @@
+//! Where facts go: into the journal (and by its outbox to the broker), into the log, onto the screen.
+//!
+//! The journal forgets nothing; the screen is told if it keeps up. Called by the camera units, never waits long.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+    mpsc::{SyncSender, TrySendError},
+};
+
+use crate::{
+    fact::Fact,
+    journal::{Handed, Writer},
+};
+
+/// Takes every fact of every camera.
+#[derive(Debug, Clone)]
+pub(super) struct Sinks {
+    journal: Writer,
+    screen: Option<SyncSender<Fact>>,
+    /// Plates may stand in the log.
+    log_plates: bool,
+    counts: Arc<Counts>,
+}
+
+/// What did not get through.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Facts that the screen was too slow for.
+    pub unprinted: AtomicU64,
+}
+
+impl Sinks {
+    pub(super) fn new(journal: Writer, screen: Option<SyncSender<Fact>>, log_plates: bool) -> Self {
+        Self { journal, screen, log_plates, counts: Arc::default() }
+    }
+
+    pub(super) fn counts(&self) -> &Arc<Counts> {
+        &self.counts
+    }
+
+    /// Hands a fact on.
+    pub(super) fn take(&self, fact: Fact) {
+        self.log(&fact);
+        if let Some(screen) = &self.screen
+            && let Err(TrySendError::Full(_)) = screen.try_send(fact.clone())
+        {
+            self.counts.unprinted.fetch_add(1, Ordering::Relaxed);
+        }
+        let passage = fact.passage();
+        match self.journal.record(fact) {
+            Handed::Queued => {}
+            Handed::Spilled => tracing::debug!(%passage, "the journal is slow; the fact waits in memory"),
+            Handed::Lost => {
+                // Counted by the journal, and each one is a loss that somebody has to know of.
+                tracing::error!(%passage, "fact lost: the journal does not take it and the reserve is full");
+            }
+        }
+    }
+
+    fn log(&self, fact: &Fact) {
+        match fact {
+            Fact::Decided(d) => tracing::info!(
+                passage = %d.passage,
+                camera = %d.camera,
+                verdict = d.decision.verdict.as_str(),
+                reason = d.decision.reason.as_str(),
+                plate = self.shown(d.reading.as_ref()),
+                "decided"
+            ),
+            Fact::Closed(c) => tracing::info!(
+                passage = %c.passage.id,
+                camera = %c.passage.camera,
+                frames = c.passage.frames,
+                reads = c.reads.len(),
+                confidence = c.passage.reading.as_ref().map(|r| f64::from(r.confidence.value())),
+                engine = c.passage.reading.as_ref().map(|r| r.engine.as_str()),
+                plate = self.shown(c.passage.reading.as_ref()),
+                "passage closed"
+            ),
+        }
+    }
+
+    /// The plate, where the privacy setting lets it into the log.
+    fn shown<'a>(&self, reading: Option<&'a crate::passage::Reading>) -> Option<&'a str> {
+        reading.filter(|_| self.log_plates).map(|r| r.text.as_str())
+    }
+}

@@ -1,0 +1,198 @@
+//! Who is connected to whom: from a configuration to running units, and back to nothing in the right order.
+//!
+//! The table of contents of the running program; no behaviour of its own.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::watch;
+
+use super::{
+    DaemonError, Options,
+    camera_unit::CameraUnit,
+    chain::Networks,
+    health::{CameraPart, Gatherer, Health},
+    pipeline,
+    screen::Screen,
+    settings,
+    sinks::Sinks,
+    supervisor::{Unit, UnitStatus},
+};
+use crate::{
+    access::Lists,
+    backoff,
+    capture::{Camera, CameraState, Delivery, Origin, replay::Pacing},
+    clock::Clock,
+    config::{self, Config},
+    frame::CameraId,
+    journal::Journal,
+    publish::Publisher,
+    shutdown::{Stop, Trigger, shutdown},
+};
+
+/// Frames of one camera that may be alive at once: waiting, looked at, being filled.
+const BUFFERS: usize = 6;
+/// Frames of a live camera that may wait: the newest is the one that matters.
+const LIVE_MAILBOX: usize = 1;
+/// Frames of a recording that may wait.
+const RECORDING_MAILBOX: usize = 2;
+
+/// One camera: the thread that captures, the unit that looks.
+#[derive(Debug)]
+struct Eye {
+    id: CameraId,
+    recording: bool,
+    camera: Camera,
+    unit: Unit,
+    stats: Arc<pipeline::Stats>,
+}
+
+/// What every camera's threads are given alike.
+struct Shared<'a> {
+    networks: &'a Networks,
+    lists: &'a Arc<Lists>,
+    sinks: &'a Sinks,
+    clock: &'a Arc<dyn Clock>,
+    stop: &'a Stop,
+}
+
+/// Everything that runs.
+#[derive(Debug)]
+pub(super) struct Wired {
+    eyes: Vec<Eye>,
+    /// With the way to give it the health report.
+    publisher: Option<(Publisher, watch::Sender<Option<String>>)>,
+    journal: Journal,
+    sinks: Sinks,
+    screen: Option<Screen>,
+    stop: Trigger,
+}
+
+impl Wired {
+    pub(super) fn build(
+        config: &Config,
+        options: Options,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, DaemonError> {
+        let cannot_start = |what: String| move |error| DaemonError::Start { what, error };
+        let journal = Journal::open(&config.journal.path, &settings::journal(config), Arc::clone(clock))?;
+        if let Some(kept) = journal.set_aside() {
+            tracing::error!(kept = %kept.display(), "the journal was broken: it was put aside, a new one was begun");
+        }
+        let networks = Networks::load(&settings::chain(config))?;
+        let publisher = match &config.mqtt {
+            Some(settings) => {
+                let outbox = journal.pending_facts()?;
+                let (tell, told) = watch::channel(None);
+                let (settings, clock) = (settings::publish(settings)?, Arc::clone(clock));
+                let started = Publisher::start(settings, Box::new(outbox), journal.recorded(), told, clock);
+                Some((started.map_err(cannot_start("the publisher".to_owned()))?, tell))
+            }
+            None => None,
+        };
+        let (screen, screen_sender) = match options.screen {
+            true => {
+                let (screen, sender) =
+                    Screen::start(config.log.plates).map_err(cannot_start("the screen".to_owned()))?;
+                (Some(screen), Some(sender))
+            }
+            false => (None, None),
+        };
+        let sinks = Sinks::new(journal.writer(), screen_sender, config.log.plates);
+        let (trigger, stop) = shutdown();
+        let lists = Arc::new(Lists::load(config.lists.clone())?);
+        let parts = Shared { networks: &networks, lists: &lists, sinks: &sinks, clock, stop: &stop };
+        let mut eyes = Vec::new();
+        for camera in &config.cameras {
+            eyes.push(eye(camera, config, &parts).map_err(cannot_start(format!("camera {}", camera.id)))?);
+        }
+        Ok(Self { eyes, publisher, journal, sinks, screen, stop: trigger })
+    }
+
+    pub(super) fn units(&self) -> impl Iterator<Item = &UnitStatus> {
+        self.eyes.iter().map(|eye| eye.unit.status().as_ref())
+    }
+
+    pub(super) fn gatherer(&self, clock: Arc<dyn Clock>) -> Gatherer {
+        let part = |eye: &Eye| CameraPart {
+            id: eye.id.clone(),
+            capture: Arc::clone(eye.camera.stats()),
+            chain: Arc::clone(&eye.stats),
+            unit: Arc::clone(eye.unit.status()),
+        };
+        let parts = self.eyes.iter().map(part).collect();
+        let (stats, counts) = (self.journal.stats(), Arc::clone(self.sinks.counts()));
+        Gatherer::new(parts, stats, counts, self.journal.path().to_owned(), clock)
+    }
+
+    /// There are cameras, all are recordings, and all their frames have been looked at.
+    pub(super) fn recordings_are_over(&self) -> bool {
+        !self.eyes.is_empty()
+            && self.eyes.iter().all(|eye| {
+                let over = matches!(eye.camera.stats().state(), CameraState::Ended | CameraState::Failed);
+                eye.recording && over && eye.unit.is_finished()
+            })
+    }
+
+    pub(super) fn broker(&self) -> Option<&'static str> {
+        self.publisher.as_ref().map(|(publisher, _)| publisher.stats().snapshot().state.as_str())
+    }
+
+    pub(super) fn publish_health(&self, health: &Health) {
+        let Some((_, tell)) = &self.publisher else { return };
+        match serde_json::to_string(health) {
+            Ok(payload) => {
+                tell.send_replace(Some(payload));
+            }
+            Err(error) => tracing::error!(%error, "the health report could not be written as JSON"),
+        }
+    }
+
+    /// Cameras first, then what they still hold, then the journal, then the publisher. Returns the facts that did
+    /// not reach the disk.
+    pub(super) fn stop(self, last_commit: Duration) -> usize {
+        let Self { mut eyes, publisher, journal, sinks, screen, stop } = self;
+        eyes.iter_mut().for_each(|eye| eye.camera.stop());
+        stop.stop();
+        drop(eyes);
+        drop(sinks);
+        drop(screen);
+        let settled = journal.writer().flush(last_commit);
+        if let Some((publisher, _)) = publisher {
+            publisher.stop();
+        }
+        let unwritten = journal.close(if settled { last_commit } else { Duration::ZERO });
+        if unwritten > 0 {
+            tracing::error!(facts = unwritten, "facts did not reach the journal before the end");
+        }
+        unwritten
+    }
+}
+
+/// The two threads of one camera.
+fn eye(camera: &config::Camera, config: &Config, parts: &Shared<'_>) -> std::io::Result<Eye> {
+    let origin = Origin::new(camera.id.clone(), Arc::clone(parts.clock), BUFFERS);
+    let recording = settings::is_recording(camera);
+    let every = matches!(&camera.source, config::Source::Replay(replay) if replay.pacing == Pacing::Fast);
+    let delivery = if every { Delivery::Every(RECORDING_MAILBOX) } else { Delivery::Latest(LIVE_MAILBOX) };
+    let source = settings::source(camera, origin.clone()).map_err(std::io::Error::other)?;
+    let (captured, frames) = Camera::start(source, &origin, delivery, backoff::Settings::default())?;
+    let stats = Arc::new(pipeline::Stats::default());
+    let mut work = CameraUnit {
+        frames,
+        networks: parts.networks.clone(),
+        settings: settings::pipeline(camera, config, Arc::clone(parts.lists)),
+        stats: Arc::clone(&stats),
+        sinks: parts.sinks.clone(),
+        clock: Arc::clone(parts.clock),
+        stop: parts.stop.clone(),
+    };
+    let name = format!("look {}", camera.id);
+    let unit = Unit::start(
+        &name,
+        Arc::clone(parts.clock),
+        parts.stop.clone(),
+        backoff::Settings::default(),
+        move |status| work.work(status),
+    )?;
+    Ok(Eye { id: camera.id.clone(), recording, camera: captured, unit, stats })
+}
