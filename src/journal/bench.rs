@@ -1,6 +1,6 @@
 //! Measures a journal on the disk it will live on: durable commits, questions to a large one, bytes written.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{io::Write, path::Path, sync::Arc, time::Duration};
 
 use super::{Filter, Journal, PlateFilter, Reader, Settings};
 use crate::{
@@ -17,6 +17,8 @@ pub struct Report {
     /// From handing one closed passage over to knowing it on the disk.
     pub commit_median: Duration,
     pub commit_p95: Duration,
+    /// What the disk itself needs: 4 KiB appended to a file and synchronised.
+    pub sync_median: Duration,
     /// Passages per second when they come as fast as they can.
     pub bulk_per_second: f64,
     /// The newest 100 passages of one plate.
@@ -27,7 +29,7 @@ pub struct Report {
     /// Size of the journal's file per passage.
     pub bytes_kept: u64,
     /// Bytes given to the disk per passage (its decision and its close, committed one by one, with an outbox that a
-    /// broker empties), as the system counts them; `None` where it does not say.
+    /// broker empties), as the system counts them: whole blocks. `None` where it does not say.
     pub bytes_written: Option<u64>,
 }
 
@@ -46,7 +48,7 @@ pub enum BenchError {
 
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Passages committed one by one.
-const SINGLE: u64 = 300;
+const SINGLE: u64 = 500;
 const QUESTIONS: u64 = 101;
 
 /// Makes a journal `bench.db` in `folder`, fills it with `rows` passages, measures, and removes it again.
@@ -61,25 +63,31 @@ pub fn bench(folder: &Path, rows: u64) -> Result<Report, BenchError> {
 fn measure(path: &Path, rows: u64) -> Result<Report, BenchError> {
     let clock: Arc<SystemClock> = Arc::new(SystemClock::start());
     let bulk = rows - 2 * SINGLE;
+    let settings = Settings { outbox: true, ..Settings::default() };
+    let journal = Journal::open(path, &settings, Arc::<SystemClock>::clone(&clock))?;
+    let (writer, mut outbox) = (journal.writer(), journal.pending_facts()?);
+    let mut delivered = 0;
+    // As if a broker took everything at once.
+    let mut deliver = |journal: &Journal| {
+        let newest = *journal.recorded().borrow();
+        outbox.delivered(&(delivered + 1..=newest).collect::<Vec<_>>());
+        delivered = newest;
+    };
 
-    // Without an outbox, as if the broker had all of it.
-    let filling = Settings { outbox: false, ..Settings::default() };
-    let journal = Journal::open(path, &filling, Arc::<SystemClock>::clone(&clock))?;
-    let writer = journal.writer();
     let start = clock.now();
     for n in 0..bulk {
         while journal.stats().snapshot().queued > 200 {
             clock.sleep(Duration::from_micros(100));
         }
         writer.record(Fact::Closed(sample::closed(n)));
+        if n.is_multiple_of(200) {
+            deliver(&journal);
+        }
     }
     flush(writer.flush(PATIENCE))?;
+    deliver(&journal);
     let bulk_per_second = bulk as f64 / clock.now().since(start).as_secs_f64().max(1e-9);
-    journal.close(PATIENCE);
 
-    let journal =
-        Journal::open(path, &Settings { outbox: true, ..filling }, Arc::<SystemClock>::clone(&clock))?;
-    let writer = journal.writer();
     let mut commits = Vec::new();
     for n in bulk..bulk + SINGLE {
         let fact = Fact::Closed(sample::closed(n));
@@ -89,16 +97,17 @@ fn measure(path: &Path, rows: u64) -> Result<Report, BenchError> {
         commits.push(clock.now().since(start));
     }
 
+    let mut syncs = append_and_sync(&path.with_extension("sync"), clock.as_ref())?;
+
+    deliver(&journal);
     let before = written();
-    let mut outbox = journal.pending_facts()?;
     for n in bulk + SINGLE..rows {
         let closed = sample::closed(n);
         writer.record(Fact::Decided(sample::decided(&closed)));
         flush(writer.flush(PATIENCE))?;
         writer.record(Fact::Closed(closed));
         flush(writer.flush(PATIENCE))?;
-        let newest = *journal.recorded().borrow();
-        outbox.delivered(&[newest.saturating_sub(1), newest]);
+        deliver(&journal);
     }
     let bytes_written = written().zip(before).map(|(after, before)| (after - before) / SINGLE);
     journal.close(PATIENCE);
@@ -115,6 +124,7 @@ fn measure(path: &Path, rows: u64) -> Result<Report, BenchError> {
         rows,
         commit_median: quantile(&mut commits, 0.5),
         commit_p95: quantile(&mut commits, 0.95),
+        sync_median: quantile(&mut syncs, 0.5),
         bulk_per_second,
         plate_median: quantile(&mut plates, 0.5),
         plate_p95: quantile(&mut plates, 0.95),
@@ -122,6 +132,19 @@ fn measure(path: &Path, rows: u64) -> Result<Report, BenchError> {
         bytes_kept: bytes / rows,
         bytes_written,
     })
+}
+
+fn append_and_sync(path: &Path, clock: &SystemClock) -> Result<Vec<Duration>, BenchError> {
+    let failed = |error| BenchError::File(path.display().to_string(), error);
+    let mut file = std::fs::File::create(path).map_err(failed)?;
+    let mut times = Vec::new();
+    for _ in 0..QUESTIONS {
+        let start = clock.now();
+        file.write_all(&[0x55; 4096]).and_then(|()| file.sync_data()).map_err(failed)?;
+        times.push(clock.now().since(start));
+    }
+    std::fs::remove_file(path).map_err(failed)?;
+    Ok(times)
 }
 
 fn ask(

@@ -2,13 +2,13 @@
 
 use rusqlite::{Connection, params};
 
-use super::{cells::ten_thousandths, words::Words};
+use super::{cells::ten_thousandths, pack, words::Words};
 use crate::{
     clock::Moment,
     fact::{Closed, Decided},
     geometry::Rect,
     passage::{Passage, Reading, Receipt},
-    plate::{CharRead, PlateText},
+    plate::PlateText,
 };
 
 type Result<T> = rusqlite::Result<T>;
@@ -106,28 +106,15 @@ pub(super) fn insert_reads(db: &Connection, closed: &Closed, keep: usize) -> Res
     kept.sort_by(|a, b| b.confidence.value().total_cmp(&a.confidence.value()));
     kept.truncate(keep);
     kept.sort_by_key(|read| read.after);
-    let rows = kept.iter().map(|read| {
-        let after = u64::try_from(read.after.as_millis()).unwrap_or(u64::MAX);
-        (read.text.as_str(), ten_thousandths(read.confidence), (read.height * 10.0).round() as u32, after)
-    });
-    let reads = json(&rows.collect::<Vec<_>>())?;
-    let position = |one: &CharRead| {
-        let others = one.others.iter().map(|(c, p)| (*c, ten_thousandths(*p)));
-        (one.c, ten_thousandths(one.p), others.collect::<Vec<_>>())
-    };
-    let chars =
-        closed.passage.reading.as_ref().map(|reading| &reading.chars).filter(|chars| !chars.is_empty());
-    let chars = chars.map(|chars| json(&chars.iter().map(position).collect::<Vec<_>>())).transpose()?;
+    let reading = closed.passage.reading.as_ref();
+    let reads = pack::pack_reads(&kept, reading.map(|reading| &reading.text));
+    let chars = reading.map(|reading| pack::pack_chars(&reading.chars)).filter(|chars| !chars.is_empty());
     db.prepare_cached("INSERT OR IGNORE INTO reads VALUES (?1, ?2, ?3)")?.execute(params![
         closed.passage.id.0.as_bytes(),
         reads,
         chars,
     ])?;
     Ok(())
-}
-
-fn json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
 /// The columns of a reading, all empty where there is none.

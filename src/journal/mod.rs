@@ -9,6 +9,7 @@ mod cells;
 mod file;
 mod inserts;
 mod outbox;
+mod pack;
 mod queue;
 mod reader;
 mod retention;

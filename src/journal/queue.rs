@@ -42,8 +42,6 @@ struct State {
     /// Facts ever taken in, and facts ever settled (recorded, or given up).
     taken: u64,
     settled: u64,
-    /// Somebody waits for everything to be settled: do not linger.
-    hurry: bool,
     failing: bool,
     stop: bool,
 }
@@ -121,10 +119,8 @@ impl Queue {
 
     /// Waits until every fact handed over so far is settled; false if that takes longer than `limit`.
     pub(super) fn settle(&self, limit: Duration) -> bool {
-        let mut state = self.lock();
+        let state = self.lock();
         let goal = state.taken;
-        state.hurry = true;
-        self.work.notify_one();
         let waits = |state: &mut State| state.settled < goal;
         let waited = self.settled.wait_timeout_while(state, limit, waits);
         waited.unwrap_or_else(PoisonError::into_inner).0.settled >= goal
@@ -140,13 +136,11 @@ impl Queue {
                 && !state.stop
         };
         state = self.work.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
-        let lingers = |state: &mut State| {
-            state.facts.is_empty() && state.erase_before.is_none() && !state.stop && !state.hurry
-        };
+        let lingers =
+            |state: &mut State| state.facts.is_empty() && state.erase_before.is_none() && !state.stop;
         let linger = self.settings.acknowledgement_linger;
         let lingered = self.work.wait_timeout_while(state, linger, lingers);
         state = lingered.unwrap_or_else(PoisonError::into_inner).0;
-        state.hurry = false;
         let count = state.facts.len().min(self.settings.batch);
         let facts = state.facts.drain(..count).collect();
         stats.queued.store(state.facts.len() as u64, Ordering::Relaxed);

@@ -127,8 +127,10 @@ impl Reader {
             .map_err(|error| self.failed(error))
     }
 
-    pub fn reads(&mut self, id: PassageId) -> Result<Vec<ReadSummary>, ReaderError> {
-        selects::select_reads(&self.db, id.0.as_bytes()).map_err(|error| self.failed(error))
+    /// What each read of a passage said; nothing for a passage that is not there.
+    pub fn reads(&mut self, passage: &Passage) -> Result<Vec<ReadSummary>, ReaderError> {
+        let own = passage.reading.as_ref().map(|reading| &reading.text);
+        selects::select_reads(&self.db, passage.id.0.as_bytes(), own).map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: rusqlite::Error) -> ReaderError {

@@ -1,7 +1,5 @@
 //! Rows as facts, the way back from `inserts`.
 
-use std::time::Duration;
-
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{
@@ -9,6 +7,7 @@ use super::{
         id, instant, odd, parse_direction, parse_engine, parse_reason, parse_verdict, plate_text,
         probability, time,
     },
+    pack,
     words::Words,
 };
 use crate::{
@@ -18,7 +17,7 @@ use crate::{
     frame::CameraId,
     geometry::Rect,
     passage::{Passage, Reading, Receipt},
-    plate::{CharRead, Region},
+    plate::{CharRead, PlateText, Region},
 };
 
 type Result<T> = rusqlite::Result<T>;
@@ -96,21 +95,11 @@ pub(super) fn select_decision(db: &Connection, words: &mut Words, id: &[u8]) -> 
     db.prepare_cached(&sql)?.query_row([id], |row| decided(db, words, row)).optional()
 }
 
-pub(super) fn select_reads(db: &Connection, id: &[u8]) -> Result<Vec<ReadSummary>> {
+/// The reads of a passage; `own` is the text of its reading.
+pub(super) fn select_reads(db: &Connection, id: &[u8], own: Option<&PlateText>) -> Result<Vec<ReadSummary>> {
     let mut query = db.prepare_cached("SELECT reads FROM reads WHERE passage = ?1")?;
-    let Some(json) = query.query_row([id], |row| row.get::<_, String>(0)).optional()? else {
-        return Ok(Vec::new());
-    };
-    let rows: Vec<(String, u32, u32, u64)> = serde_json::from_str(&json).map_err(|error| odd(0, error))?;
-    let summary = |(text, confidence, height, after): (String, u32, u32, u64)| {
-        Ok(ReadSummary {
-            after: Duration::from_millis(after),
-            text: plate_text(&text, 0)?,
-            confidence: probability(confidence),
-            height: height as f32 / 10.0,
-        })
-    };
-    rows.into_iter().map(summary).collect()
+    let packed: Option<Vec<u8>> = query.query_row([id], |row| row.get(0)).optional()?;
+    packed.map_or(Ok(Vec::new()), |packed| pack::unpack_reads(&packed, own).ok_or_else(|| odd(0, BadBytes)))
 }
 
 fn reading(db: &Connection, words: &mut Words, row: &Row<'_>, at: usize) -> Result<Option<Reading>> {
@@ -140,23 +129,17 @@ fn reading(db: &Connection, words: &mut Words, row: &Row<'_>, at: usize) -> Resu
     }))
 }
 
-/// Character, probability, and the others with theirs.
-type StoredChar = (char, u32, Vec<(char, u32)>);
-
 /// The vote of a passage position by position, where it was kept.
 pub(super) fn chars(db: &Connection, id: &[u8]) -> Result<Vec<CharRead>> {
     let mut query = db.prepare_cached("SELECT chars FROM reads WHERE passage = ?1")?;
-    let Some(Some(json)) = query.query_row([id], |row| row.get::<_, Option<String>>(0)).optional()? else {
-        return Ok(Vec::new());
-    };
-    let rows: Vec<StoredChar> = serde_json::from_str(&json).map_err(|error| odd(0, error))?;
-    let position = |(c, p, others): StoredChar| CharRead {
-        c,
-        p: probability(p),
-        others: others.into_iter().map(|(c, p)| (c, probability(p))).collect(),
-    };
-    Ok(rows.into_iter().map(position).collect())
+    let packed: Option<Option<Vec<u8>>> = query.query_row([id], |row| row.get(0)).optional()?;
+    let unpack = |packed: Vec<u8>| pack::unpack_chars(&packed).ok_or_else(|| odd(0, BadBytes));
+    packed.flatten().map_or(Ok(Vec::new()), unpack)
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error("these bytes are no packed reads")]
+struct BadBytes;
 
 /// A receipt whose capture is moment zero.
 fn receipt(row: &Row<'_>, at: usize) -> Result<Receipt> {

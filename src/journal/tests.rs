@@ -62,7 +62,7 @@ fn a_passage_comes_back_as_it_was_recorded() {
     let mut reader = journal.reader().unwrap();
     for one in [&closed, &bare] {
         let record = reader.passage(one.passage.id).unwrap().unwrap();
-        let reads = reader.reads(one.passage.id).unwrap();
+        let reads = reader.reads(&one.passage).unwrap();
         assert_eq!(Closed { passage: record.passage, reads, decision: record.decision }, *one);
     }
     let mut pending = journal.pending_facts().unwrap();
@@ -356,7 +356,7 @@ fn a_missing_journal_and_one_that_is_none_are_told_apart() {
 #[test]
 fn a_bench_measures_what_it_says() {
     let folder = tempfile::tempdir().unwrap();
-    let rows = std::env::var("AMSLPR_BENCH_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(1_000);
+    let rows = std::env::var("AMSLPR_BENCH_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(1_500);
     let report = super::bench::bench(folder.path(), rows).unwrap();
     println!("{report:#?}");
     assert_eq!(report.rows, rows);

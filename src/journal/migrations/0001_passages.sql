@@ -81,10 +81,9 @@ CREATE TABLE decisions (
     actuated   INTEGER
 ) WITHOUT ROWID;
 
--- How the vote of a passage came about, as JSON. `reads`: arrays of [text, confidence, height in tenths of a pixel,
--- milliseconds after `began`]. `chars`: per position [character, probability, [other, probability, ...]].
+-- How the vote of a passage came about: its reads and its characters, packed (journal/pack.rs has the layout).
 CREATE TABLE reads (
     passage BLOB PRIMARY KEY,
-    reads   TEXT NOT NULL,
-    chars   TEXT
+    reads   BLOB NOT NULL,
+    chars   BLOB
 ) WITHOUT ROWID;
