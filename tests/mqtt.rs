@@ -172,22 +172,22 @@ fn a_live_decision_overtakes_the_backlog() {
     slow.retry.first = Duration::from_secs(1);
     slow.retry.jitter = 0.0;
     let daemon = daemon(folder.path(), slow);
-    daemon.record(0..3000);
+    daemon.record(0..1000);
     assert_eq!(daemon.publisher.stats().snapshot().state, State::Offline);
     mosquitto.start();
     let subscriber = Subscriber::start(mosquitto.port, "listener");
     wait_for("the first of the backlog", || subscriber.seqs().len() > 50);
-    daemon.record(3000..3001);
-    wait_for("everything", || subscriber.seqs().len() >= 6002);
+    daemon.record(1000..1001);
+    wait_for("everything", || subscriber.seqs().len() >= 2002);
     let seqs = subscriber.seqs();
-    let place = seqs.iter().position(|seq| *seq == 6001).unwrap();
-    assert!(place < 5900, "the live decision came as number {place} of 6002");
-    let backlog: Vec<u64> = seqs.into_iter().filter(|seq| *seq != 6001).collect();
+    let place = seqs.iter().position(|seq| *seq == 2001).unwrap();
+    assert!(place < 1900, "the live decision came as number {place} of 2002");
+    let backlog: Vec<u64> = seqs.into_iter().filter(|seq| *seq != 2001).collect();
     assert!(backlog.is_sorted(), "the backlog keeps its order");
     let arrived = subscriber.arrived();
     let old = arrived.iter().find(|one| one.seq() == Some(1)).unwrap();
     assert_eq!((old.json()["historical"].clone(), old.expires), (true.into(), None));
-    assert!(daemon.publisher.stats().snapshot().historical >= 6000);
+    assert!(daemon.publisher.stats().snapshot().historical >= 2000);
 }
 
 #[test]

@@ -62,7 +62,8 @@ pub struct Settings {
     pub checkpoint_bytes: u32,
     /// The database never grows beyond this; `None`: as large as the disk.
     pub largest_bytes: Option<u64>,
-    /// Time that the consistency check at the start may take; a large file is checked in part.
+    /// Time that the consistency check at the start may take, for it holds the first frame up; a large file is
+    /// checked in part.
     pub check_limit: Duration,
     /// Reads kept per passage; the surest ones.
     pub reads_per_passage: usize,
@@ -81,7 +82,7 @@ impl Default for Settings {
             page_size: 1024,
             checkpoint_bytes: 4 << 20,
             largest_bytes: None,
-            check_limit: Duration::from_secs(2),
+            check_limit: Duration::from_millis(250),
             reads_per_passage: 32,
         }
     }

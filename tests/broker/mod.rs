@@ -43,7 +43,7 @@ impl Mosquitto {
         let path = folder.path().display();
         let config = format!(
             "user root\nlistener {port} 127.0.0.1\npersistence true\npersistence_location {path}/\n\
-             autosave_on_changes true\nautosave_interval 1\nmax_queued_messages 0\nlog_dest none\n{more}\n"
+             autosave_on_changes true\nautosave_interval 1\nmax_queued_messages 0\nset_tcp_nodelay true\nlog_dest none\n{more}\n"
         );
         std::fs::write(folder.path().join("mosquitto.conf"), config).unwrap();
         Some(Self { folder, port, process: None })
