@@ -180,11 +180,18 @@ pub(super) const TABLES: &[Table] = &[
         header: "[read.tesseract]",
         about: "What is done to a plate before Tesseract reads it. Each step is a setting, or false for off.",
         keys: &[
-            key("resize", "2", "Enlargement."),
-            key("clahe", "false", "Contrast enhancement: clip limit of CLAHE, such as 2.0."),
-            key("denoise", "false", "Noise reduction: its strength, 0 to 10."),
+            key("trim", "true", "Show it the line of characters only, not the whole plate."),
+            key("character-height", "30", "Characters are brought to this height in pixels,"),
+            key("resize", "false", "or enlarged by this factor of what the camera saw, such as 2."),
+            key("clahe", "false", "Contrast enhancement: clip limit of CLAHE, such as 2.0,"),
+            key("clahe-grid", "8", "with so many tiles per side."),
+            key(
+                "denoise",
+                "false",
+                "Noise reduction that keeps edges: its strength in grey steps, such as 10.",
+            ),
             key("threshold", "false", "Adaptive threshold: size of its blocks in pixels, such as 31,"),
-            key("threshold-constant", "10", "and how much darker than its block a pixel must be to be ink."),
+            key("threshold-constant", "10", "and by how many grey steps ink must be darker than its block."),
         ],
     },
     Table {

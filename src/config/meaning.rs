@@ -9,7 +9,7 @@ use serde_spanned::Spanned;
 
 use super::{
     Camera, CameraFormat, Config, Engine, Health, Journal, Log, LogLevel, Login, Mqtt, Role, Source,
-    Tesseract, Threshold, Transport, lists,
+    Transport, lists,
     merge::{Merged, Placed},
     report::{FileId, Problem, Report, Span},
     schema::{self, Key},
@@ -24,10 +24,9 @@ use crate::{
     infer::EngineKind,
     passage,
     plate::Confidence,
-    read,
+    read::{self, enhance},
     secret::Secret,
-    track,
-    track::{Direction, DirectionRule, Line, Polygon, Zones},
+    track::{self, Direction, DirectionRule, Line, Polygon, Zones},
 };
 
 /// What the files mean.
@@ -158,16 +157,24 @@ impl Context<'_> {
         settings
     }
 
-    fn tesseract(&mut self) -> Tesseract {
-        let mut settings = Tesseract { resize: Some(2.0), clahe: None, denoise: None, threshold: None };
+    fn tesseract(&mut self) -> enhance::Settings {
+        let mut settings = enhance::Settings::default();
         let Some(placed) = &self.merged.read else { return settings };
         let Some(table) = placed.get().tesseract.as_ref().map(Spanned::get_ref) else { return settings };
-        settings.resize = or(&table.resize, settings.resize, |step| step.0.map(|x| x.0));
-        settings.clahe = or(&table.clahe, settings.clahe, |step| step.0.map(|x| x.0));
+        settings.trim = or(&table.trim, settings.trim, |trim| *trim);
+        if let Some(height) = &table.character_height {
+            settings.resize = enhance::Resize::CharacterHeight(height.get_ref().0);
+        }
+        if let Some(factor) = table.resize.as_ref().and_then(|step| step.get_ref().0.as_ref()) {
+            settings.resize = enhance::Resize::Factor(factor.0);
+        }
+        let grid = or(&table.clahe_grid, 8, |n| n.0);
+        let clip = or(&table.clahe, None, |step| step.0.map(|x| x.0));
+        settings.contrast = clip.map(|clip_limit| enhance::Clahe { clip_limit, grid });
         settings.denoise = or(&table.denoise, settings.denoise, |step| step.0.map(|x| x.0));
-        let constant = or(&table.threshold_constant, 10.0, |x| x.0);
+        let constant = or(&table.threshold_constant, 10, |x| x.0.round() as i32);
         if let Some(block) = &table.threshold {
-            settings.threshold = block.get_ref().0.map(|n| Threshold { block: n.0, constant });
+            settings.threshold = block.get_ref().0.map(|n| enhance::Threshold { block: n.0, constant });
             if settings.threshold.is_some_and(|t| t.block % 2 == 0) {
                 let at = Span { file: placed.file, bytes: block.span() };
                 self.wrong(

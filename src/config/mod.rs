@@ -49,7 +49,8 @@ pub struct Config {
     pub engine: Engine,
     pub detect: detect::Settings,
     pub choose: read::choose::Settings,
-    pub tesseract: Tesseract,
+    /// What is done to a plate before Tesseract reads it.
+    pub tesseract: read::enhance::Settings,
     /// For every camera alike; its places stand in [`Camera::zones`].
     pub track: track::Settings,
     /// Countries whose formats may repair a read; empty: none. They stand in `passage` too.
@@ -128,27 +129,6 @@ pub struct Engine {
     pub threads: usize,
     /// Folder of model descriptions; `None`: the usual places.
     pub models: Option<PathBuf>,
-}
-
-/// What is done to a plate before Tesseract reads it; `None`: that step is off.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Tesseract {
-    /// Factor of enlargement.
-    pub resize: Option<f32>,
-    /// Clip limit of the contrast enhancement.
-    pub clahe: Option<f32>,
-    /// Strength of the noise reduction.
-    pub denoise: Option<f32>,
-    pub threshold: Option<Threshold>,
-}
-
-/// Adaptive threshold.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Threshold {
-    /// Side of the neighbourhood in pixels; odd.
-    pub block: u32,
-    /// How much darker than its neighbourhood ink is.
-    pub constant: f32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

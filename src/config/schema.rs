@@ -120,9 +120,12 @@ pub(super) struct Read {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Tesseract {
+    pub trim: Key<bool>,
+    pub character_height: Key<Count<8, 200>>,
     pub resize: Key<OffOr<Within<1, 8>>>,
     pub clahe: Key<OffOr<Within<1, 40>>>,
-    pub denoise: Key<OffOr<Within<0, 10>>>,
+    pub clahe_grid: Key<Count<1, 16>>,
+    pub denoise: Key<OffOr<Within<0, 100>>>,
     pub threshold: Key<OffOr<Count<3, 255>>>,
     pub threshold_constant: Key<Within<-128, 128>>,
 }

@@ -292,6 +292,22 @@ fn lists_are_checked() {
 }
 
 #[test]
+fn steps_before_tesseract_are_off_or_set() {
+    use crate::read::enhance::{Clahe, Resize, Threshold};
+    let read = |more: &str| good(&format!("{CAMERA}[read.tesseract]\n{more}\n")).tesseract;
+    assert_eq!(read(""), crate::read::enhance::Settings::default());
+    let all = read(
+        "resize = 2\nclahe = 3.0\nclahe-grid = 4\nthreshold = 31\nthreshold-constant = -5\ntrim = false",
+    );
+    assert_eq!(all.resize, Resize::Factor(2.0));
+    assert_eq!(all.contrast, Some(Clahe { clip_limit: 3.0, grid: 4 }));
+    assert_eq!(all.threshold, Some(Threshold { block: 31, constant: -5 }));
+    assert!(!all.trim);
+    check(&format!("{CAMERA}[read.tesseract]\nthreshold = 30\n"), 1, &["its size is odd"]);
+    check(&format!("{CAMERA}[read.tesseract]\nclahe = true\n"), 1, &["true does not say how"]);
+}
+
+#[test]
 fn a_broker_is_checked() {
     for (more, part) in [
         ("host = \"mqtt://x\"", "no name or address"),
