@@ -224,12 +224,17 @@ pub(super) const TABLES: &[Table] = &[
         keys: &[
             key(
                 "sure",
-                "0.9",
+                "0.95",
                 "Confidence of the vote from which on it is decided upon while the vehicle still stands there.",
             ),
             key("agreeing", "2", "Good reads that must agree before that."),
-            key("good", "0.6", "A read is good from this confidence"),
+            key("good", "0.4", "A read is good from this confidence"),
             key("good-height", "12", "and this height of the plate in pixels on."),
+            key(
+                "together",
+                "0.99",
+                "Reads that do not agree are enough from this confidence of the vote on, if there is one more; or false.",
+            ),
             key(
                 "alone",
                 "false",
@@ -242,9 +247,10 @@ pub(super) const TABLES: &[Table] = &[
             ),
             key(
                 "least",
-                "0.3",
+                "0.5",
                 "Texts less confident than this are not told; the plate counts as not readable.",
             ),
+            key("min-frames", "2", "A plate seen in fewer frames is no passage."),
             key("leave-after", "\"5s\"", "A passage is over when its plate was not seen for this long,"),
             key(
                 "parked-leave-after",

@@ -219,9 +219,11 @@ impl Context<'_> {
             vote.agreeing = or(&table.agreeing, vote.agreeing, |n| n.0);
             vote.good_confidence = or(&table.good, vote.good_confidence, confidence);
             vote.good_height = or(&table.good_height, vote.good_height, |x| x.0);
+            vote.together = or(&table.together, vote.together, |step| step.0.as_ref().map(confidence));
             vote.alone = or(&table.alone, vote.alone, |step| step.0.as_ref().map(confidence));
             settings.settle = or(&table.settle, settings.settle, |t| t.0);
             settings.least_confidence = or(&table.least, settings.least_confidence, confidence);
+            settings.least_frames = or(&table.min_frames, settings.least_frames, |n| n.0);
             settings.leave_after = or(&table.leave_after, settings.leave_after, |t| t.0);
             settings.parked_leave_after = or(&table.parked_leave_after, settings.parked_leave_after, |t| t.0);
             settings.tell_unread = or(&table.unread, settings.tell_unread, |tell| *tell);
