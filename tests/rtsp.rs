@@ -20,6 +20,7 @@ use amslpr::{
     frame::{CameraId, Frame, PixelFormat},
     geometry::Size,
     mailbox::Received,
+    secret::Secret,
     shutdown::shutdown,
 };
 
@@ -124,7 +125,8 @@ fn every_encoding_and_transport_gives_pictures() {
 #[test]
 fn the_password_is_asked_for_and_never_told() {
     let Some(server) = Server::start(0) else { return };
-    let login = |password: &str| Credentials { user: "gate".into(), password: password.into() };
+    let login =
+        |password: &str| Credentials { user: "gate".into(), password: Secret::new(password.to_owned()) };
     for port in server.guarded {
         let address = format!("rtsp://127.0.0.1:{port}/h264");
         let ask = |credentials| {
