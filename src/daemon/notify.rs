@@ -2,10 +2,7 @@
 //!
 //! Only speaks. When the watchdog may be fed is decided by whoever knows what moves.
 
-use std::{
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use systemd::daemon;
 
@@ -23,18 +20,6 @@ impl Notifier {
     /// Speaks if there is somebody to listen: `NOTIFY_SOCKET` says so.
     pub(super) fn from_environment() -> Self {
         Self { listening: std::env::var_os("NOTIFY_SOCKET").is_some(), failed: AtomicBool::new(false) }
-    }
-
-    /// How often systemd wants to hear of the watchdog, if at all; feed it at least twice as often.
-    pub(super) fn watchdog_every() -> Option<Duration> {
-        match daemon::watchdog_enabled() {
-            Ok(0) => None,
-            Ok(micros) => Some(Duration::from_micros(micros)),
-            Err(error) => {
-                tracing::warn!(%error, "WATCHDOG_USEC cannot be read; the watchdog is taken for off");
-                None
-            }
-        }
     }
 
     /// Started, or done with reloading.
@@ -96,6 +81,7 @@ mod tests {
     use std::{
         os::unix::net::UnixDatagram,
         process::{Command, Stdio},
+        time::Duration,
     };
 
     use super::*;
@@ -132,7 +118,7 @@ mod tests {
             .status()
             .unwrap();
         assert!(child.success());
-        let mut heard = || {
+        let heard = || {
             let mut buffer = [0; 512];
             let length = manager.recv(&mut buffer).unwrap();
             String::from_utf8(buffer[..length].to_vec()).unwrap().trim().to_owned()
