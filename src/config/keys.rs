@@ -412,7 +412,7 @@ mod tests {
 
     #[test]
     fn the_keys_of_a_table_are_its_own_and_the_tables_in_it() {
-        assert_eq!(known_in("camera.replay"), ["path", "speed", "interval", "loop"]);
+        assert_eq!(known_in("camera.replay"), ["path", "speed", "interval"]);
         assert!(known_in("camera").contains(&"replay") && known_in("camera").contains(&"name"));
         assert!(known_in("").contains(&"format") && known_in("").contains(&"mqtt"));
         assert!(known_in("nonsense").is_empty() && known_in("mqtt.password").is_empty());
