@@ -4,10 +4,14 @@
 
 mod align;
 mod ids;
+mod place;
 mod repeat;
 mod visit;
 mod visits;
 pub mod vote;
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

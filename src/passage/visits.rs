@@ -148,6 +148,10 @@ impl Passages {
             Heard::Another(first) => {
                 self.counts.split += 1;
                 visit.lose(read.track);
+                if self.visits.len() >= self.settings.max_visits.max(1) {
+                    self.counts.refused += 1;
+                    return;
+                }
                 let (first, wall, receipt) = *first;
                 let seen = Seen {
                     track: read.track,

@@ -22,15 +22,12 @@ use crate::{
     read::PlateRead,
 };
 
-use super::{Reading, align::align};
+use super::{
+    Reading,
+    align::align,
+    place::{Place, symbol},
+};
 
-/// A-Z, 0-9, and "nothing here".
-const SYMBOLS: usize = 37;
-const NOTHING: usize = 36;
-/// The part of every probability that is spread evenly, because readers are surer than they should be.
-const DOUBT: f32 = 0.02;
-/// How sure a read is of "nothing here" where it has no character: losing one is commoner than inventing one.
-const NOTHING_P: f32 = 0.8;
 /// No outcome is surer than this: some errors are the same in every frame.
 const SUREST: f32 = 0.998;
 /// Places that one gap of the pivot may open.
@@ -214,57 +211,40 @@ impl Ballot {
     }
 
     /// The probabilities of every place, in reading order.
-    fn count(&self) -> Option<Vec<[f32; SYMBOLS]>> {
+    fn count(&self) -> Option<Vec<Place>> {
         let pivot = &self.pivot()?.read.chars;
         let laid: Vec<_> = self.votes.iter().map(|v| (v, align(pivot, &v.read.chars))).collect();
         let mut places = Vec::with_capacity(pivot.len() + 2);
         for position in 0..=pivot.len() {
             let extras = laid.iter().filter_map(|(_, a)| a.before.get(position)).map(Vec::len).max();
             for extra in 0..extras.unwrap_or(0).min(MAX_EXTRA) {
-                places.push(self.place(laid.iter().map(|(vote, alignment)| {
-                    let index = alignment.before.get(position).and_then(|b| b.get(extra));
-                    (vote.weight, index.and_then(|&i| vote.read.chars.get(i)))
-                })));
+                places.push(Place::pool(
+                    self.settings.correlation,
+                    laid.iter().map(|(vote, alignment)| {
+                        let index = alignment.before.get(position).and_then(|b| b.get(extra));
+                        (vote.weight, index.and_then(|&i| vote.read.chars.get(i)))
+                    }),
+                ));
             }
             if position < pivot.len() {
-                places.push(self.place(laid.iter().map(|(vote, alignment)| {
-                    let index = alignment.at.get(position).copied().flatten();
-                    (vote.weight, index.and_then(|i| vote.read.chars.get(i)))
-                })));
+                places.push(Place::pool(
+                    self.settings.correlation,
+                    laid.iter().map(|(vote, alignment)| {
+                        let index = alignment.at.get(position).copied().flatten();
+                        (vote.weight, index.and_then(|i| vote.read.chars.get(i)))
+                    }),
+                ));
             }
         }
         Some(places)
     }
 
-    fn place<'a>(&self, votes: impl Iterator<Item = (f32, Option<&'a CharRead>)>) -> [f32; SYMBOLS] {
-        let mut logs = [0.0f32; SYMBOLS];
-        let (mut total, mut weightiest) = (0.0f32, 0.0f32);
-        for (weight, char) in votes {
-            let weight = weight.max(1e-3);
-            total += weight;
-            weightiest = weightiest.max(weight);
-            for (log, p) in logs.iter_mut().zip(probabilities(char)) {
-                *log += weight * p.ln();
-            }
-        }
-        let correlation = self.settings.correlation.clamp(0.0, 1.0);
-        let reads = total / weightiest.max(1e-3);
-        let looks = reads / (1.0 + (reads - 1.0).max(0.0) * correlation);
-        let highest = logs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let mut sum = 0.0;
-        for log in &mut logs {
-            *log = ((*log - highest) * looks / total.max(1e-3)).exp();
-            sum += *log;
-        }
-        logs.map(|p| p / sum)
-    }
-
     /// The likeliest text, its characters, and the probability that all of it is right.
-    fn winner(&self, places: &[[f32; SYMBOLS]]) -> Option<(PlateText, Vec<CharRead>, Confidence)> {
+    fn winner(&self, places: &[Place]) -> Option<(PlateText, Vec<CharRead>, Confidence)> {
         let mut chars = Vec::with_capacity(places.len());
         let mut confidence = SUREST;
         for place in places {
-            let ranked = rank(place);
+            let ranked = place.ranked();
             let (best, p) = *ranked.first()?;
             confidence *= p;
             if let Some(c) = symbol(best) {
@@ -296,34 +276,9 @@ fn better(a: &Cast, b: &Cast) -> std::cmp::Ordering {
         .then_with(|| chances(b).total_cmp(&chances(a)))
 }
 
-/// What one read says about one place.
-fn probabilities(char: Option<&CharRead>) -> [f32; SYMBOLS] {
-    let Some(char) = char else {
-        let mut nothing = [(1.0 - NOTHING_P) / NOTHING as f32; SYMBOLS];
-        nothing[NOTHING] = NOTHING_P;
-        return nothing;
-    };
-    let mut p = [0.0f32; SYMBOLS];
-    let mut named = 0.0;
-    for (c, share) in std::iter::once((char.c, char.p)).chain(char.others.iter().copied()) {
-        if let Some(slot) = index(c).and_then(|i| p.get_mut(i)) {
-            *slot += share.value();
-            named += share.value();
-        }
-    }
-    // What was not named is shared by the characters that were not named.
-    let rest = (1.0 - named).max(0.0) / NOTHING as f32;
-    let sum = named + rest * NOTHING as f32;
-    for slot in p.iter_mut().take(NOTHING) {
-        *slot = (1.0 - DOUBT) * (*slot + rest) / sum.max(1e-6) + DOUBT / SYMBOLS as f32;
-    }
-    p[NOTHING] = DOUBT / SYMBOLS as f32 + (1.0 - char.p.value()) * 0.05;
-    p
-}
-
 /// Second best: the place with the narrowest win goes the other way.
-fn runner_up(places: &[[f32; SYMBOLS]], best: Confidence) -> Option<(PlateText, Confidence)> {
-    let ranked: Vec<_> = places.iter().map(rank).collect();
+fn runner_up(places: &[Place], best: Confidence) -> Option<(PlateText, Confidence)> {
+    let ranked: Vec<_> = places.iter().map(Place::ranked).collect();
     let ratio = |r: &[(usize, f32)]| match r {
         [(_, first), (_, second), ..] => second / first.max(1e-6),
         _ => 0.0,
@@ -335,30 +290,6 @@ fn runner_up(places: &[[f32; SYMBOLS]], best: Confidence) -> Option<(PlateText, 
     let confidence = Confidence::new(best.value() * narrowest);
     (confidence.value() >= 1e-3).then_some(())?;
     Some((PlateText::normalise(&text).ok()?, confidence))
-}
-
-/// Symbols of a place, likeliest first.
-fn rank(place: &[f32; SYMBOLS]) -> Vec<(usize, f32)> {
-    let mut ranked: Vec<_> = place.iter().copied().enumerate().collect();
-    ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    ranked
-}
-
-fn index(c: char) -> Option<usize> {
-    match c {
-        'A'..='Z' => Some(c as usize - 'A' as usize),
-        '0'..='9' => Some(26 + c as usize - '0' as usize),
-        _ => None,
-    }
-}
-
-fn symbol(index: usize) -> Option<char> {
-    let letters = u8::try_from(index).ok()?;
-    match letters {
-        0..26 => Some(char::from(b'A' + letters)),
-        26..36 => Some(char::from(b'0' + letters - 26)),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -42,11 +42,12 @@ pub fn rerank(chars: &[CharRead], regions: &[Region]) -> Option<Ranked> {
         let confidence = Confidence::new(chars.iter().map(|c| c.p.value()).product());
         return Some(Ranked { text, region: fitting.region, confidence, repairs: 0 });
     }
+    let choices: Vec<_> = chars.iter().map(replacements).collect();
     let strict = formats().filter(|known| known.demand == super::Demand::Strict);
     let mut repairs: Vec<(Repair, Region)> = Vec::new();
     for known in strict {
         for shape in known.pattern.of_length(chars.len()) {
-            for repair in Repair::of(chars, shape) {
+            for repair in Repair::of(chars, &choices, shape) {
                 match repairs.iter_mut().find(|(other, _)| other.text == repair.text) {
                     Some((other, _)) => other.ratio = other.ratio.max(repair.ratio),
                     None => repairs.push((repair, known.region)),
@@ -77,15 +78,14 @@ struct Repair {
 
 impl Repair {
     /// The likeliest repair, and those that change one of its places otherwise: its rivals.
-    fn of(chars: &[CharRead], shape: &Shape) -> Vec<Self> {
+    fn of(chars: &[CharRead], choices: &[Vec<(char, f32)>], shape: &Shape) -> Vec<Self> {
         let most = MAX_REPAIRS.min(chars.len() / 2);
         let mut places: Vec<(usize, Vec<(char, f32)>)> = Vec::new();
-        for (position, (read, class)) in chars.iter().zip(shape).enumerate() {
+        for (position, ((read, class), choices)) in chars.iter().zip(shape).zip(choices).enumerate() {
             if class.has(read.c) {
                 continue;
             }
-            let mut choices = replacements(read);
-            choices.retain(|(c, _)| class.has(*c));
+            let choices: Vec<_> = choices.iter().copied().filter(|(c, _)| class.has(*c)).collect();
             if choices.is_empty() || places.len() == most {
                 return Vec::new();
             }
