@@ -7,9 +7,9 @@ times, every time at another scale, place and damage.
 import random
 
 import numpy as np
-from plates import damage, draw_plate
+from plates import damage, draw_board, draw_plate
 from scenes.render import street_scene
-from scenes.swap import swapped
+from scenes.swap import swapped, with_boards
 
 from .augment import Truth
 from .cache import Cache
@@ -44,11 +44,15 @@ def new_plate(rng):
     return plate
 
 
-class Swapped:
-    """Photographs whose plates were replaced by drawn ones."""
+def new_board(rng):
+    return draw_board(random.Random(int(rng.integers(1 << 40))), scale=0.5)
 
-    def __init__(self, photographs, plates):
-        self.photographs, self.plates = photographs, plates
+
+class Swapped:
+    """Photographs whose plates were replaced by drawn ones, some with boards that are no plates."""
+
+    def __init__(self, photographs, plates, boards):
+        self.photographs, self.plates, self.boards = photographs, plates, boards
 
     def __call__(self, rng):
         for _ in range(8):
@@ -58,6 +62,9 @@ class Swapped:
         known = ~np.isnan(truth.quads).any((1, 2))
         old = [(b, q if k else None) for b, q, k in zip(truth.boxes, truth.quads, known)]
         picture, corners = swapped(rng, picture, old, self.plates)
+        if rng.random() < 0.35:
+            about = [[*new.min(0), *new.max(0)] for new in corners if new is not None]
+            picture = with_boards(rng, picture, [*truth.boxes, *about], self.boards)
         boxes, quads, trust = truth.boxes.copy(), truth.quads.copy(), truth.trust.copy()
         for i, new in enumerate(corners):
             if new is not None:
@@ -93,6 +100,7 @@ def mixture(text, root, folder):
     layers = []
     cache = Cache(root / "plates-real" / "train.jsonl", root / "plates-real", folder) if root else None
     plates = Pool(new_plate, 400, 3)
+    boards = Pool(new_board, 120, 3)
     for part in text.split(","):
         name, _, share = part.partition(":")
         if name not in NAMES:
@@ -104,7 +112,7 @@ def mixture(text, root, folder):
         elif name == "photographs":
             layers.append((Photographs(cache), float(share)))
         else:
-            layers.append((Pool(Swapped(Photographs(cache), plates), 60, 4), float(share)))
+            layers.append((Pool(Swapped(Photographs(cache), plates, boards), 60, 4), float(share)))
     if not layers:
         raise SystemExit("no layer to train on: set AMSLPR_DATA or name the layer streets")
     return Mixture(layers)

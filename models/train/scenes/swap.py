@@ -99,3 +99,21 @@ def swapped(rng, picture, plates, plate_of, least=9.0):
         paste(out, plate.image, new, gain, lift, soft=float(abs(rng.normal(0, 0.025)) * high))
         corners.append(new)
     return out, corners
+
+
+def with_boards(rng, picture, boxes, board_of, most=3):
+    """The photograph with lettered things that are no plates stuck about it, clear of the plates."""
+    h, w = picture.shape[:2]
+    out = picture.copy()
+    for _ in range(int(rng.integers(1, most + 1))):
+        board = board_of(rng)
+        high = float(np.exp(rng.uniform(np.log(8), np.log(0.2 * h))))
+        wide = min(high * board.shape[1] / board.shape[0], 0.6 * w)
+        x0, y0 = rng.uniform(0, w - wide), rng.uniform(0, max(h - high, 1))
+        box = np.array([x0, y0, x0 + wide, y0 + high])
+        if any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in boxes):
+            continue
+        gain, lift = light_of(picture, box)
+        quad = corners_for(rng, box, None, wide / high)
+        paste(out, board, quad, np.maximum(gain, 0.3) * rng.uniform(0.6, 1.1), 0.5 * lift, soft=float(abs(rng.normal(0, 0.02)) * high))
+    return out
