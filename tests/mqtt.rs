@@ -124,6 +124,31 @@ fn events_arrive_in_order_and_only_availability_and_health_are_retained() {
     wait_for("good-bye", || last(&subscriber).as_deref() == Some("offline"));
 }
 
+/// Printed with `cargo test --test mqtt reaches -- --nocapture`.
+#[test]
+fn a_decision_reaches_a_subscriber_in_a_moment() {
+    let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true") else { return };
+    mosquitto.start();
+    let subscriber = Subscriber::start(mosquitto.port, "listener");
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = daemon(folder.path(), settings(mosquitto.port));
+    daemon.wait_for_state(State::Online);
+    let (writer, clock) = (daemon.journal.writer(), SystemClock::start());
+    let mut times = Vec::new();
+    for n in 0..100 {
+        let start = clock.now();
+        writer.record(Fact::Decided(sample::decided(&now(n))));
+        while subscriber.count() < n as usize + 2 {
+            assert!(clock.now().since(start) < SOON);
+            clock.sleep(Duration::from_micros(200));
+        }
+        times.push(clock.now().since(start));
+    }
+    times.sort_unstable();
+    println!("recorded, committed, published, received: median {:?}, p99 {:?}", times[50], times[98]);
+    assert!(times[50] < Duration::from_millis(500), "{times:?}");
+}
+
 #[test]
 fn nothing_is_lost_while_the_broker_dies_and_comes_back() {
     let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true") else { return };

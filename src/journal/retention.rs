@@ -1,7 +1,7 @@
 //! Erasing what is too old, a bounded piece at a time.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, ToSql, TransactionBehavior, params};
 
 use super::writer;
 
@@ -28,8 +28,9 @@ pub(super) fn erase_before(
         pick(&transaction, "SELECT id FROM passages WHERE began < ?1 ORDER BY began LIMIT ?2", time, limit)?;
     erased.passages = gone.len();
     erased.more = gone.len() == limit;
-    // Decisions whose passage never closed, for the power went first. Ids sort by time, so the oldest come first.
-    const ORPHANS: &str = "SELECT passage FROM decisions WHERE at < ?1
+    // Decisions whose passage never closed, for the power went first. Ids sort by time: with the older passages
+    // gone, hardly anything but these has an id so old, and the search stays short.
+    const ORPHANS: &str = "SELECT passage FROM decisions WHERE at < ?1 AND passage < ?3
         AND NOT EXISTS (SELECT 1 FROM passages WHERE id = passage) ORDER BY passage LIMIT ?2";
     if !erased.more {
         gone.extend(pick(&transaction, ORPHANS, time, limit)?);
@@ -67,5 +68,14 @@ pub(super) fn erase_before(
 
 fn pick(db: &Connection, sql: &str, time: Timestamp, limit: usize) -> rusqlite::Result<Vec<Vec<u8>>> {
     let mut query = db.prepare_cached(sql)?;
-    query.query_map(params![time.as_microsecond(), limit], |row| row.get(0))?.collect()
+    let values: [&dyn ToSql; 3] = [&time.as_microsecond(), &limit, &oldest_id(time)];
+    // The search by time has no use for the id.
+    let values = values.get(..query.parameter_count()).unwrap_or(&values);
+    query.query_map(values, |row| row.get(0))?.collect()
+}
+
+/// No id made at `time` or later sorts before this.
+fn oldest_id(time: Timestamp) -> [u8; 16] {
+    let millis = u128::try_from(time.as_millisecond()).unwrap_or(0) & 0xffff_ffff_ffff;
+    (millis << 80).to_be_bytes()
 }

@@ -306,6 +306,17 @@ fn old_passages_are_erased_with_all_that_belongs_to_them() {
     let journal = open(&path, &with_outbox());
     record(&journal, 0..1300);
     let cut = sample::closed(1200).passage.began;
+    // Decided, and never closed: the power went. One is old, one is young.
+    for n in [3000, 3001] {
+        let mut orphan = sample::decided(&sample::closed(n));
+        if n == 3000 {
+            let old = sample::decided(&sample::closed(77));
+            orphan.at = old.at;
+            orphan.passage.0 = uuid::Uuid::from_u128(old.passage.0.as_u128() ^ 0xfff_0000);
+        }
+        journal.writer().record(Fact::Decided(orphan));
+    }
+    assert!(journal.writer().flush(SOON));
     journal.writer().erase_before(cut);
     let waited = SystemClock::start();
     while journal.stats().snapshot().erased < 1200 && waited.now().as_micros() < 20_000_000 {
@@ -313,9 +324,9 @@ fn old_passages_are_erased_with_all_that_belongs_to_them() {
     }
     journal.close(SOON);
     let db = rusqlite::Connection::open(&path).unwrap();
-    for table in ["passages", "decisions", "reads"] {
+    for (table, left) in [("passages", 100), ("decisions", 101), ("reads", 100)] {
         let count = format!("SELECT count(*) FROM {table}");
-        assert_eq!(db.query_row(&count, [], |row| row.get::<_, u32>(0)).unwrap(), 100, "{table}");
+        assert_eq!(db.query_row(&count, [], |row| row.get::<_, u32>(0)).unwrap(), left, "{table}");
     }
     assert!(list(&path, &Filter::default()).iter().all(|record| record.passage.began >= cut));
 }

@@ -163,6 +163,11 @@ impl Subscriber {
         self.arrived.lock().unwrap().clone()
     }
 
+    /// Messages that arrived so far.
+    pub(crate) fn count(&self) -> usize {
+        self.arrived.lock().unwrap().len()
+    }
+
     /// Numbers of the events that arrived, in the order of their arrival.
     pub(crate) fn seqs(&self) -> Vec<u64> {
         self.arrived().iter().filter_map(Arrived::seq).collect()
