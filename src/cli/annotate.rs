@@ -67,7 +67,7 @@ fn glyph(c: char) -> Option<&'static [u8; 5]> {
 }
 
 /// Draws `text` with its upper left corner at (x, y), each dot `scale` pixels wide.
-fn draw_text(picture: &mut RgbImage, text: &str, x: i32, y: i32, scale: u32, ink: Rgb<u8>) {
+pub(super) fn draw_text(picture: &mut RgbImage, text: &str, x: i32, y: i32, scale: u32, ink: Rgb<u8>) {
     let step = scale as i32;
     for (i, c) in text.chars().enumerate() {
         let left = x + i as i32 * 6 * step;

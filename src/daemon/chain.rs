@@ -15,7 +15,7 @@ use crate::{
         model::{self, ModelError},
     },
     plate::{Confidence, PlateText, Region, syntax},
-    read::{Fallback, NetworkReader, PlateRead, ReadError, Reader},
+    read::{Fallback, NetworkReader, PlateRead, ReadError, Reader, TesseractReader, enhance},
 };
 
 /// Which networks on which engines.
@@ -30,6 +30,8 @@ pub struct Settings {
     pub detect: detect::Settings,
     /// Least confidence of a read; the network's own if none is given.
     pub read_confidence: Option<Confidence>,
+    /// What is done to a plate before Tesseract reads it.
+    pub tesseract: enhance::Settings,
     /// Countries whose formats may repair a read; empty: none.
     pub regions: Vec<Region>,
     /// A detection that nothing can be read on counts as a plate only if the detector is at least this sure.
@@ -44,6 +46,7 @@ impl Default for Settings {
             threads: 1,
             detect: detect::Settings::default(),
             read_confidence: None,
+            tesseract: enhance::Settings::default(),
             regions: Vec::new(),
             // Below this most unread detections of plates-real/val are signs and grilles, above it plates too
             // small or too blurred to read.
@@ -146,10 +149,20 @@ impl Networks {
         let detector = Detector::new(Box::new(engine), s.detect)?;
         let mut readers: Vec<Box<dyn Reader>> = Vec::new();
         for kind in &s.order {
-            if let (EngineKind::Cpu, Some(weights)) = (kind, &self.reader) {
-                let engine = CpuEngine::new(weights.clone(), s.threads);
-                let reader = NetworkReader::new(Box::new(engine), s.read_confidence, Arc::clone(&clock))?;
-                readers.push(Box::new(reader));
+            let clock = Arc::clone(&clock);
+            match (kind, &self.reader) {
+                (EngineKind::Cpu, Some(weights)) => {
+                    let engine = CpuEngine::new(weights.clone(), s.threads);
+                    readers.push(Box::new(NetworkReader::new(Box::new(engine), s.read_confidence, clock)?));
+                }
+                // The only reader must work now; one that stands by may start when it is needed.
+                (EngineKind::Tesseract, _) if readers.is_empty() => {
+                    readers.push(Box::new(TesseractReader::start(None, s.tesseract, clock)?));
+                }
+                (EngineKind::Tesseract, _) => {
+                    readers.push(Box::new(TesseractReader::on_demand(None, s.tesseract, clock)));
+                }
+                (EngineKind::Hailo | EngineKind::Cpu, _) => {}
             }
         }
         let mut readers = readers.into_iter();

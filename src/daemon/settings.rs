@@ -26,6 +26,7 @@ pub(super) fn chain(config: &Config) -> chain::Settings {
         threads: config.engine.threads,
         detect: detect::Settings { score: Some(score), ..config.detect },
         regions: config.regions.clone(),
+        tesseract: config.tesseract,
         ..chain::Settings::default()
     }
 }

@@ -3,7 +3,10 @@
 //! Cuts the plate out, finds its line or lines of characters, straightens them, makes them dark on white, and
 //! puts two lines beside each other.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use image::{GrayImage, Luma};
 
@@ -35,7 +38,9 @@ const GAP: f32 = 0.6;
 /// Reads plates with Tesseract.
 #[derive(Debug)]
 pub struct TesseractReader {
-    recogniser: Recogniser,
+    /// `None` until the first plate, where it is started on demand.
+    recogniser: Option<Recogniser>,
+    data: Option<PathBuf>,
     settings: Settings,
     clock: Arc<dyn Clock>,
     scaler: Scaler,
@@ -46,14 +51,22 @@ pub struct TesseractReader {
 impl TesseractReader {
     /// Starts Tesseract with its language data from `data`, or from where the system keeps them.
     pub fn start(data: Option<&Path>, settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, ReadError> {
-        Ok(Self {
-            recogniser: Recogniser::start(data)?,
+        let recogniser = Some(Recogniser::start(data)?);
+        Ok(Self { recogniser, ..Self::on_demand(data, settings, clock) })
+    }
+
+    /// Tesseract for the day the others fail: it is started at the first plate it is asked for, because it takes
+    /// 19 MB of memory. That it cannot be started shows only then.
+    pub fn on_demand(data: Option<&Path>, settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            recogniser: None,
+            data: data.map(Path::to_path_buf),
             settings,
             clock,
             scaler: Scaler::default(),
             crop: Vec::new(),
             symbols: Vec::new(),
-        })
+        }
     }
 
     /// The plate as one line of text, dark on white; `None` if no text is found on it.
@@ -125,7 +138,11 @@ impl Reader for TesseractReader {
             return Ok(None);
         };
         let Some(line) = self.line(&plate, quality.height) else { return Ok(None) };
-        self.recogniser.read(&line, &mut self.symbols)?;
+        let recogniser = match &mut self.recogniser {
+            Some(started) => started,
+            none => none.insert(Recogniser::start(self.data.as_deref())?),
+        };
+        recogniser.read(&line, &mut self.symbols)?;
         let on_plates = self.symbols.iter().filter(|s| s.c.is_ascii_uppercase() || s.c.is_ascii_digit());
         let chars: Vec<CharRead> = on_plates
             .map(|s| CharRead { c: s.c, p: Confidence::new(s.confidence / 100.0), others: Vec::new() })
