@@ -156,8 +156,11 @@ impl Reader {
             values.extend([began.clone(), began, Value::Blob(after.id.0.as_bytes().to_vec())]);
         }
         values.push(Value::Integer(filter.limit.unwrap_or(MOST).min(MOST) as i64));
+        // The inner search needs an index only; rows are fetched for those that it found.
         let sql = format!(
-            "SELECT {} FROM passages{} ORDER BY began DESC, id DESC LIMIT ?",
+            "SELECT {} FROM passages WHERE id IN
+                (SELECT id FROM passages{} ORDER BY began DESC, id DESC LIMIT ?)
+            ORDER BY began DESC, id DESC",
             selects::PASSAGE,
             where_all(&terms)
         );

@@ -1,7 +1,7 @@
 //! Erasing what is too old, a bounded piece at a time.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ToSql, TransactionBehavior, params};
+use rusqlite::{Connection, ToSql, TransactionBehavior};
 
 use super::writer;
 
