@@ -102,12 +102,11 @@ fn drop_single_tables(table: &mut DeTable<'_>, found: &mut dyn FnMut(&str, Range
     }
 }
 
+/// Hears of an unknown key: its name, its place, and the keys that are known there.
+type Unknown<'a> = dyn FnMut(&str, Range<usize>, &[&'static str]) + 'a;
+
 /// Takes unknown keys out, telling `found` their name, place and the keys that are known there.
-fn drop_unknown(
-    table: &mut DeTable<'_>,
-    path: &str,
-    found: &mut dyn FnMut(&str, Range<usize>, &[&'static str]),
-) {
+fn drop_unknown(table: &mut DeTable<'_>, path: &str, found: &mut Unknown<'_>) {
     let known = keys::known_in(path);
     if known.is_empty() {
         // A value that happens to be written as a table, such as where a secret is kept.

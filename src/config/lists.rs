@@ -19,6 +19,9 @@ const LARGEST: u64 = 4 << 20;
 /// Problems shown per file of plates.
 const MOST_PROBLEMS: usize = 20;
 
+/// Things with the lines of the file that they come from.
+type Lined<T> = Vec<(usize, T)>;
+
 /// Where an entry stands: in the configuration, or at this line of the file that the key there names.
 struct Origin {
     at: Span,
@@ -123,7 +126,7 @@ fn located(problem: &access::Problem, origins: &[(String, Vec<Origin>)]) -> Prob
 }
 
 /// The entries of a CSV file; what is wrong with a line is a problem at the key that names the file.
-fn from_file(path: &Path, at: &Span, context: &mut Context<'_>) -> Vec<(usize, Entry)> {
+fn from_file(path: &Path, at: &Span, context: &mut Context<'_>) -> Lined<Entry> {
     let text = match read(path) {
         Ok(text) => text,
         Err(error) => {
@@ -159,7 +162,7 @@ fn read(path: &Path) -> std::io::Result<String> {
 }
 
 /// Entries with their lines: `plate` or `plate,note`; a first line that says so, empty lines and `#` comments are passed over.
-fn parse(text: &str) -> (Vec<(usize, Entry)>, Vec<(usize, String)>) {
+fn parse(text: &str) -> (Lined<Entry>, Lined<String>) {
     let (mut entries, mut problems) = (Vec::new(), Vec::new());
     for (at, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let line = line.trim();

@@ -69,7 +69,7 @@ fn switched_on(examples: bool) -> String {
     for line in defaults().lines() {
         match line.strip_prefix('#') {
             Some(rest) if rest.starts_with(' ') || rest.is_empty() => {
-                is_example |= rest.starts_with(" For example.")
+                is_example |= rest.starts_with(" For example.");
             }
             Some(rest) => {
                 let header = rest.starts_with('[');
