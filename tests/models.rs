@@ -1,6 +1,8 @@
 //! Networks from their files to boxes and texts: a tiny detector and a tiny reader, whose numbers can be followed
 //! with a pencil, and every way in which a model can be unusable.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,5 +1,7 @@
 //! Recordings as cameras: real clips made by ffmpeg and folders of pictures, whole and damaged.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step is a failed test")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,5 +1,7 @@
 //! Picture files of every kind, good and bad, through the reader that `amslpr read` uses.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed step is a failed test")]
+
 use std::{fs, path::PathBuf};
 
 use amslpr::{

@@ -187,9 +187,12 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(20);
 
-    /// Opens as its script says: frames to give, then how it ends.
+    /// Frames to give, then how it ends; or a failure to open.
+    type Opening = Result<(u64, Option<Fault>), Fault>;
+
+    /// Opens as its script says.
     struct Scripted {
-        openings: Arc<Mutex<Vec<Result<(u64, Option<Fault>), Fault>>>>,
+        openings: Arc<Mutex<Vec<Opening>>>,
         origin: Origin,
     }
 

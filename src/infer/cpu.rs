@@ -107,7 +107,7 @@ impl CpuEngine {
         Self { weights, threads, planes: Vec::new() }
     }
 
-    fn failed(&self, reason: impl ToString) -> InferError {
+    fn failed(&self, reason: &dyn ToString) -> InferError {
         InferError::Engine {
             model: self.weights.description.name.clone(),
             engine: EngineKind::Cpu,
@@ -133,11 +133,11 @@ impl CpuEngine {
         }
         to_planes(picture.bytes, &input.mean, &input.std, &mut self.planes);
         let shape = [1, channels, size.height as usize, size.width as usize];
-        let view = NdTensorView::try_from_data(shape, self.planes.as_slice()).map_err(|e| self.failed(e))?;
+        let view = NdTensorView::try_from_data(shape, self.planes.as_slice()).map_err(|e| self.failed(&e))?;
         let inputs = vec![(weights.input, ValueOrView::View(ValueView::from(view.as_dyn())))];
         let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.threads)));
         let values =
-            weights.network.run(inputs, &weights.outputs, Some(options)).map_err(|e| self.failed(e))?;
+            weights.network.run(inputs, &weights.outputs, Some(options)).map_err(|e| self.failed(&e))?;
         tensors.resize_with(values.len(), Tensor::default);
         let names = &weights.description.outputs;
         for ((value, tensor), name) in values.iter().zip(tensors.iter_mut()).zip(names) {
@@ -149,7 +149,7 @@ impl CpuEngine {
     /// Takes one output over into the caller's buffer, without its batch dimension.
     fn copy_out(&self, value: &Value, name: &str, tensor: &mut Tensor) -> Result<(), InferError> {
         let Value::FloatTensor(floats) = value else {
-            return Err(self.failed(format!("output {name:?} does not hold 32-bit floats")));
+            return Err(self.failed(&format!("output {name:?} does not hold 32-bit floats")));
         };
         let shape = floats.shape();
         let Some((&1, inner)) = shape.as_ref().split_first() else {

@@ -151,10 +151,9 @@ fn bleach(strip: &mut GrayImage, ink: &GrayImage, border: u32) {
     let (width, height) = strip.dimensions();
     let mut counts = [0u32; 256];
     for (x, y, pixel) in strip.enumerate_pixels() {
-        if x >= border && y >= border && x + border < width && y + border < height {
-            if let Some(count) = counts.get_mut(usize::from(pixel.0[0])) {
-                *count += 1;
-            }
+        let inside = x >= border && y >= border && x + border < width && y + border < height;
+        if inside && let Some(count) = counts.get_mut(usize::from(pixel.0[0])) {
+            *count += 1;
         }
     }
     let total: u32 = counts.iter().sum();

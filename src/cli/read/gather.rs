@@ -105,7 +105,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let there = folder.path().join("no-ending");
         fs::write(&there, b"x").unwrap();
-        let found = gather(&[folder.path().join("gone.jpg"), there.clone()]);
+        let found = gather(&[folder.path().join("gone.jpg"), there]);
         assert_eq!(found.items.len(), 1);
         assert!(found.problems[0].contains("gone.jpg"), "{:?}", found.problems);
     }
