@@ -1,9 +1,11 @@
 """Makes the tiny networks of the engine's tests: `python tests/models/make.py` (needs onnx and numpy).
 
 detector.onnx: a 64x32 picture to one map of stride 8, [1, 5, 4, 8]. Each cell is the mean of its 8x8 pixels: the
-logit is 20 * red - 10, the four edge distances are 1, 1, 1, 1 stride times green + 0.5.
+logit is 20 * red - 10, each of the four edge distances is green + 0.5 strides.
 reader.onnx: an 8x4 grey picture to [1, 4, 3] logits: position t gets (10, 0, 5) if the mean of columns 2t and 2t + 1
 is dark (0), (0, 10, 5) if it is light (1).
+
+rten takes no defaults for strides, dilations and pads, so they are spelled out.
 """
 
 import hashlib
@@ -37,8 +39,8 @@ weights[1:, 1] = 1
 save(
     "detector",
     [
-        helper.make_node("AveragePool", ["image"], ["cells"], kernel_shape=[8, 8], strides=[8, 8]),
-        helper.make_node("Conv", ["cells", "w", "b"], ["s8"]),
+        helper.make_node("AveragePool", ["image"], ["cells"], kernel_shape=[8, 8], strides=[8, 8], pads=[0, 0, 0, 0]),
+        helper.make_node("Conv", ["cells", "w", "b"], ["s8"], strides=[1, 1], dilations=[1, 1], pads=[0, 0, 0, 0]),
     ],
     [("w", weights), ("b", np.array([-10, 0.5, 0.5, 0.5, 0.5], np.float32))],
     [("image", [1, 3, 32, 64])],
@@ -49,8 +51,8 @@ weights = np.array([-10, 10, 0], np.float32).reshape(3, 1, 1, 1)
 save(
     "reader",
     [
-        helper.make_node("AveragePool", ["image"], ["columns"], kernel_shape=[4, 2], strides=[4, 2]),
-        helper.make_node("Conv", ["columns", "w", "b"], ["classes"]),
+        helper.make_node("AveragePool", ["image"], ["columns"], kernel_shape=[4, 2], strides=[4, 2], pads=[0, 0, 0, 0]),
+        helper.make_node("Conv", ["columns", "w", "b"], ["classes"], strides=[1, 1], dilations=[1, 1], pads=[0, 0, 0, 0]),
         helper.make_node("Squeeze", ["classes", "axes"], ["flat"]),
         helper.make_node("Transpose", ["flat"], ["logits"], perm=[0, 2, 1]),
     ],
