@@ -22,7 +22,7 @@ def light(rng: random.Random, image: np.ndarray) -> np.ndarray:
     x = np.arange(256, dtype=np.float32) / 255
     x = x ** rng.choice((1.0, rng.uniform(.45, 2.1)))
     if rng.random() < .5:
-        contrast = rng.uniform(.25, 1.15)
+        contrast = rng.uniform(.35, 1.15)
         low = rng.uniform(0, max(1 - contrast, 0)) if contrast < 1 else rng.uniform(-.1, .02)
         x = low + x * contrast
     if rng.random() < .12:

@@ -220,7 +220,9 @@ def pakistani(rng, country, two):
         look.text = (.05, .12, .95, .74)
     elif style < .9:
         look.ground, look.ink = jitter(rng, BLACK), WHITE
-        look.text = (.05, .1, .95, .9)
+        pad = rng.uniform(.1, .14 if two else .32)
+        look.text = (.05, pad, .95, 1 - pad)
+        look.widen = rng.uniform(.9, 1.6)
     look.gap = rng.uniform(.3, .8)
     look.spacing = rng.uniform(.08, .32)
     look.tail_scale = rng.choice((1.0, .55, .65)) if two else 1.0
@@ -331,8 +333,9 @@ def anything(rng, country, two):
     deep = tuple(int(c * rng.uniform(0, .45)) for c in tint)
     look = Look(size, deep if dark else light, light if dark else deep, rng.choice(("free", "free", "us", "eu", "din", "gb", "fe", "odd")), fonts=.6)
     m = rng.uniform(.02, .1)
-    look.text = (m, rng.uniform(.08, .25), 1 - m, rng.uniform(.75, .92))
-    look.widen, look.spacing, look.gap = rng.uniform(.8, 1.3), rng.uniform(.05, .25), rng.uniform(.2, .8)
+    low = .14 if two else .33
+    look.text = (m, rng.uniform(.08, low), 1 - m, rng.uniform(1 - low, .92))
+    look.widen, look.spacing, look.gap = rng.uniform(.8, 1.5), rng.uniform(.05, .25), rng.uniform(.2, .8)
     look.border = (look.ink, rng.uniform(1, 5), rng.uniform(0, 5)) if rng.random() < .5 else None
     look.bolts = rng.choice((corner_bolts(rng), wide_bolts(rng)))
     look.emboss = rng.choice((0, .2, .4))

@@ -89,16 +89,16 @@ def photograph(rng: random.Random, flat: Flat, backgrounds: Backgrounds, ease: f
     grey = flat.grey
     fh, fw = grey.shape
     part = _unit_part(flat)
-    unit = min(max(rng.lognormvariate(2.8 + .4 * ease, .5), 7.0 + 4 * ease), 60.0)  # character height in the camera's pixels
+    unit = min(max(rng.lognormvariate(2.8 + .15 * ease, .5), 8.0 + 2.5 * ease), 60.0)  # character height in the camera's pixels
     height = unit / part
     width = height * fw / fh * rng.uniform(.9, 1.08)
     # The quad: yaw, pitch and roll as a light projective warp.
-    tilt = rng.gauss(0, 4.5) * (1 - .6 * ease)
-    yaw = rng.gauss(0, .16) * (1 - .6 * ease)
+    tilt = rng.gauss(0, 4.5)
+    yaw = rng.gauss(0, .14)
     yaw = min(max(yaw, -.42), .42)
     c, s = np.cos(np.radians(tilt)), np.sin(np.radians(tilt))
     squash = 1 - abs(yaw) * rng.uniform(.2, .9)
-    shear = rng.gauss(0, .06)
+    shear = rng.gauss(0, .09)
     quad = []
     for x, y in ((-.5, -.5), (.5, -.5), (.5, .5), (-.5, .5)):
         grow = 1 + yaw * x * .5
@@ -136,7 +136,7 @@ def finish(rng: random.Random, crop: np.ndarray, unit: float, ease: float = 0.0)
         crop = camera.shading(rng, crop)
     if rng.random() < .75:
         crop = camera.light(rng, crop)
-    most = 1 - .6 * ease
+    most = 1 - .7 * ease
     if rng.random() < .8:
         # Small characters bear less blur: below about 9 px they are only just there.
         crop = camera.blur(rng, crop, unit, most * min(1.0, unit / 14))
@@ -149,8 +149,8 @@ def finish(rng: random.Random, crop: np.ndarray, unit: float, ease: float = 0.0)
     if rng.random() < .07:
         crop = 255 - crop
     spread = float(crop.std())
-    if spread < 9:  # below this not even a person reads it: give it back a little contrast
-        k, middle = 9 / max(spread, 1.0), float(crop.mean())
+    if spread < 11:  # below this not even a person reads it: give it back a little contrast
+        k, middle = 11 / max(spread, 1.0), float(crop.mean())
         crop = np.clip((crop - np.float32(middle)) * k + min(max(middle, 30), 225), 0, 255).astype(np.uint8)
     return shrink(crop)
 

@@ -50,7 +50,7 @@ class Batches(IterableDataset):
                 elif u < self.empty_part + self.real_part:
                     picture, kind, lines = augment(rng, chosen[i]), 1, [chosen[i].text]
                 else:
-                    picture, lines = photographer.shoot(max(ease, rng.random() * .85))
+                    picture, lines = photographer.shoot(max(ease, rng.random() ** .6))
                     kind = 0
                 pictures.append(picture)
                 kinds.append(kind)
