@@ -25,6 +25,7 @@ pub(super) fn chain(config: &Config) -> chain::Settings {
         order: config.engine.order.clone(),
         threads: config.engine.threads,
         detect: detect::Settings { score: Some(score), ..config.detect },
+        tesseract: config.tesseract,
         regions: config.regions.clone(),
         tesseract: config.tesseract,
         ..chain::Settings::default()
