@@ -1,5 +1,7 @@
 //! The command line from outside: what it prints, what it refuses, and how it says so.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
 use std::{
     fs,
     path::{Path, PathBuf},

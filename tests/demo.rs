@@ -1,5 +1,8 @@
 //! The first thing that anybody runs: the demo clip through the whole daemon, from the binary, as README says.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::disallowed_methods, reason = "real processes live in real time")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
