@@ -27,7 +27,10 @@ fn err(output: &Output) -> String {
 }
 
 fn json(output: &Output) -> Vec<serde_json::Value> {
-    out(output).lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+    out(output)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")))
+        .collect()
 }
 
 /// The fixtures with the plates that their maker put into them.
@@ -37,7 +40,8 @@ fn truth() -> Vec<(String, Vec<String>)> {
         .map(|line| {
             let picture: serde_json::Value = serde_json::from_str(line).unwrap();
             let texts = picture["plates"].as_array().unwrap().iter();
-            let mut texts: Vec<String> = texts.filter_map(|p| p["text"].as_str().map(str::to_owned)).collect();
+            let mut texts: Vec<String> =
+                texts.filter_map(|p| p["text"].as_str().map(str::to_owned)).collect();
             texts.sort();
             (picture["image"].as_str().unwrap().to_owned(), texts)
         })
@@ -58,7 +62,8 @@ fn pictures_are_read_as_json_lines_in_the_documented_form() {
             assert_eq!(plate["box"].as_array().unwrap().len(), 4);
             assert_eq!(plate["quad"].as_array().unwrap().len(), 4);
             let text = plate["text"].as_str().unwrap_or_default();
-            let chars: String = plate["chars"].as_array().unwrap().iter().filter_map(|c| c["c"].as_str()).collect();
+            let chars: String =
+                plate["chars"].as_array().unwrap().iter().filter_map(|c| c["c"].as_str()).collect();
             assert_eq!(chars, text);
         }
     }
@@ -70,7 +75,8 @@ fn most_fixtures_are_read_right_and_the_empty_street_shows_no_plate() {
     let (mut right, mut all) = (0, 0);
     for (image, texts) in truth() {
         let line = read.iter().find(|line| line["image"] == image.as_str()).unwrap();
-        let found: Vec<&str> = line["plates"].as_array().unwrap().iter().filter_map(|p| p["text"].as_str()).collect();
+        let found: Vec<&str> =
+            line["plates"].as_array().unwrap().iter().filter_map(|p| p["text"].as_str()).collect();
         if texts.is_empty() {
             assert!(found.is_empty(), "{image}: {found:?}");
         }

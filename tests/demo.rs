@@ -49,7 +49,12 @@ fn configuration(folder: &Path, speed: &str) -> PathBuf {
 }
 
 fn passages(config: &Path, more: &[&str]) -> Vec<serde_json::Value> {
-    let listed = Command::new(AMSLPR).args(["passages", "--json", "--config"]).arg(config).args(more).output().unwrap();
+    let listed = Command::new(AMSLPR)
+        .args(["passages", "--json", "--config"])
+        .arg(config)
+        .args(more)
+        .output()
+        .unwrap();
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
     let text = String::from_utf8(listed.stdout).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

@@ -199,8 +199,11 @@ pub(super) const TABLES: &[Table] = &[
         header: "[track]",
         about: "Following plates from frame to frame.",
         keys: &[
-            key("strong", "0.5", "Detections at least this confident begin a track."),
-            key("weak", "0.2", "Weaker ones down to here may continue one."),
+            key(
+                "weak",
+                "0.2",
+                "Detections less confident than the [detect] score, down to this, may continue a track but not begin one.",
+            ),
             key(
                 "reach",
                 "3",

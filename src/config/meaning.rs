@@ -191,7 +191,6 @@ impl Context<'_> {
         let mut settings = track::Settings::default();
         let Some(placed) = &self.merged.track else { return settings };
         let table = placed.get();
-        settings.strong = or(&table.strong, settings.strong, |x| x.0);
         settings.weak = or(&table.weak, settings.weak, |x| x.0);
         settings.reach = or(&table.reach, settings.reach, |x| x.0);
         settings.growth = or(&table.growth, settings.growth, |x| x.0);
@@ -199,11 +198,11 @@ impl Context<'_> {
         settings.patience_frames = or(&table.patience_frames, settings.patience_frames, |n| n.0);
         settings.first_patience = or(&table.first_patience, settings.first_patience, |t| t.0);
         settings.max_tracks = or(&table.max_tracks, settings.max_tracks, |n| n.0 as usize);
-        if settings.weak > settings.strong {
+        if let Some(score) = self.detect().score.filter(|score| settings.weak > *score) {
             self.wrong(
                 Problem::new(format!(
-                    "weak detections ({}) cannot be more confident than strong ones ({})",
-                    settings.weak, settings.strong
+                    "weak detections ({}) cannot be more confident than the [detect] score ({score})",
+                    settings.weak
                 ))
                 .at(placed.span(), "in this table"),
             );

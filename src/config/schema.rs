@@ -133,7 +133,6 @@ pub(super) struct Tesseract {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Track {
-    pub strong: Key<Fraction>,
     pub weak: Key<Fraction>,
     pub reach: Key<Within<0, 20>>,
     pub growth: Key<Within<1, 10>>,

@@ -142,6 +142,11 @@ impl Networks {
         (engine(&self.detector), self.reader.as_ref().map(engine))
     }
 
+    /// How sure the detector has to be, by its own description, that something is a plate.
+    pub fn plate_score(&self) -> f32 {
+        self.detector.description().score
+    }
+
     /// Eyes for one more worker.
     pub fn chain(&self, clock: Arc<dyn Clock>) -> Result<Chain, ChainError> {
         let s = &self.settings;

@@ -27,13 +27,18 @@ pub(super) fn chain(config: &Config) -> chain::Settings {
         detect: detect::Settings { score: Some(score), ..config.detect },
         tesseract: config.tesseract,
         regions: config.regions.clone(),
-        tesseract: config.tesseract,
         ..chain::Settings::default()
     }
 }
 
-pub(super) fn pipeline(camera: &config::Camera, config: &Config, lists: Arc<Lists>) -> pipeline::Settings {
-    let strong = config.detect.score.unwrap_or(config.track.strong);
+/// `plate_score` is what the detector's own description asks of a plate.
+pub(super) fn pipeline(
+    camera: &config::Camera,
+    config: &Config,
+    lists: Arc<Lists>,
+    plate_score: f32,
+) -> pipeline::Settings {
+    let strong = config.detect.score.unwrap_or(plate_score);
     pipeline::Settings {
         choose: config.choose,
         track: track::Settings { strong, zones: camera.zones.clone(), ..config.track.clone() },

@@ -180,7 +180,7 @@ fn eye(camera: &config::Camera, config: &Config, parts: &Shared<'_>) -> std::io:
     let mut work = CameraUnit {
         frames,
         networks: parts.networks.clone(),
-        settings: settings::pipeline(camera, config, Arc::clone(parts.lists)),
+        settings: settings::pipeline(camera, config, Arc::clone(parts.lists), parts.networks.plate_score()),
         stats: Arc::clone(&stats),
         sinks: parts.sinks.clone(),
         clock: Arc::clone(parts.clock),
