@@ -2,7 +2,7 @@
 //!
 //! An engine takes pictures that are already scaled to the network's input size, as bytes, and gives raw output
 //! tensors. What the numbers mean is the business of `detect` and `read`; what network it is stands in its
-//! `model::Description`, never in code.
+//! `Description`, never in code.
 
 pub mod cpu;
 pub mod description;
