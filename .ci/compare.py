@@ -35,7 +35,7 @@ def pictures(truth, found):
 
 
 def passages(truth, found):
-    known = {plate["text"] for frame in truth for plate in frame["plates"]}
+    known = {plate["text"] for line in truth for plate in line.get("plates", [])}
     told = collections.Counter(passage["plate"] for passage in found)
     print(f"cars: {', '.join(sorted(known))}")
     print(f"passages: {', '.join(f'{text} x{count}' for text, count in told.items())}")
