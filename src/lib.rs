@@ -25,7 +25,7 @@
 //! floor 5   main.rs  cli/                               words the admin types
 //! floor 4   config/  daemon/                            reading, wiring, supervising, reporting
 //! floor 3   journal/  publish/                          record | tell      (strangers to each other)
-//! floor 2   capture/ > detect/ > track/ > read/ > passage/ > access/       the one-way chain
+//! floor 2   capture/ > detect/ > track/ > read/ > passage/ > access/ > fact/   the one-way chain, and what it found
 //! floor 1   infer/                                      engines: what runs a network
 //! floor 0   geometry clock shutdown mailbox backoff secret plate/ frame/         vocabulary and tools
 //! ```
@@ -38,8 +38,8 @@
 //! * Every stage is a pure core beside a thin shell: vote, decide, step, fit take time and inputs as arguments.
 //! * Frames move on threads through bounded mailboxes that forget the oldest; facts move on bounded queues that
 //!   forget nothing. Only the rim (RTSP, MQTT, signals) is async.
-//! * Nobody below [`config`] knows TOML; only [`journal`], [`publish`], [`config`] and [`cli`] serialise, from types
-//!   of their own, converted by hand.
+//! * Nobody below [`config`] knows TOML; only [`journal`], [`publish`], [`config`], [`cli`] and the daemon's health
+//!   report serialise, from types of their own, converted by hand.
 //! * What is particular to a network stands in its description ([`infer::model`]), never in code.
 //! * Wall time only where people read it; everything else computes with [`clock::Moment`].
 //! * Nothing that comes from outside (a file, a camera, a broker, a list) can panic the program, fill its memory or

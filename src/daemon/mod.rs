@@ -32,6 +32,8 @@ use wiring::Wired;
 const TICK: Duration = Duration::from_millis(200);
 /// A unit that has not moved for this long is wedged: the watchdog is not fed any more.
 const WEDGED: Duration = Duration::from_secs(15);
+/// How often passages older than the retention are erased.
+const CLEANING: Duration = Duration::from_secs(3600);
 /// Facts get this long to reach the disk at the stop.
 const LAST_COMMIT: Duration = Duration::from_secs(1);
 
@@ -74,7 +76,7 @@ pub fn run(config: &Config, options: Options, clock: &Arc<dyn Clock>) -> Result<
     let notifier = Notifier::from_environment();
     let wired = Wired::build(config, options, clock)?;
     notifier.ready();
-    let outcome = runtime.block_on(serve(&wired, config.health.every, &notifier, clock));
+    let outcome = runtime.block_on(serve(&wired, config, &notifier, clock));
     notifier.stopping();
     let stopped = wired.stop(LAST_COMMIT);
     outcome.map_err(start("listening to signals"))?;
@@ -87,7 +89,7 @@ pub fn run(config: &Config, options: Options, clock: &Arc<dyn Clock>) -> Result<
 /// The main loop: signals, health, watchdog, and whether there is anything left to do.
 async fn serve(
     wired: &Wired,
-    health_every: Duration,
+    config: &Config,
     notifier: &Notifier,
     clock: &Arc<dyn Clock>,
 ) -> std::io::Result<()> {
@@ -99,6 +101,7 @@ async fn serve(
     let mut gatherer = wired.gatherer(Arc::clone(clock));
     let mut told: Option<Verdict> = None;
     let mut next_health = clock.now();
+    let mut next_cleaning = clock.now();
     loop {
         tokio::select! {
             _ = interrupt.recv() => return Ok(()),
@@ -111,8 +114,12 @@ async fn serve(
             _ = tick.tick() => {
                 feed_watchdog(wired, notifier);
                 if clock.now() >= next_health {
-                    next_health = clock.now() + health_every;
+                    next_health = clock.now() + config.health.every;
                     report(wired, &mut gatherer, notifier, &mut told);
+                }
+                if let Some(kept) = config.journal.retention.filter(|_| clock.now() >= next_cleaning) {
+                    next_cleaning = clock.now() + CLEANING;
+                    wired.erase_older_than(kept, clock.wall());
                 }
                 if wired.recordings_are_over() {
                     tracing::info!("every camera is a recording that is over; ending");

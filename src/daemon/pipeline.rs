@@ -14,7 +14,7 @@ use crate::{
     access::{self, Decision, Lists},
     clock::{Clock, Moment},
     detect::Detection,
-    fact::{Closed, Decided, Fact, ReadSummary},
+    fact::{self, Closed, Decided, Fact},
     frame::{CameraId, Frame},
     passage::{
         self, Cast, Event, IdSource, Passage, PassageId, Passages, Priority, Receipt, Scene, TrackRead,
@@ -213,7 +213,7 @@ impl Pipeline {
                         facts.push(self.decide(passage.clone(), at, None));
                     }
                     let decision = self.decisions.remove(&passage.id);
-                    facts.push(Fact::Closed(Closed { passage, reads: summaries(&votes), decision }));
+                    facts.push(Fact::Closed(Closed { passage, reads: fact::summaries(&votes), decision }));
                 }
             }
         }
@@ -233,20 +233,4 @@ impl Pipeline {
             decision,
         })
     }
-}
-
-/// The votes that made a reading, in the order of their frames.
-fn summaries(votes: &[Cast]) -> Vec<ReadSummary> {
-    let first = votes.iter().map(|v| v.at).min().unwrap_or_default();
-    let mut reads: Vec<ReadSummary> = votes
-        .iter()
-        .map(|vote| ReadSummary {
-            after: vote.at.since(first),
-            text: vote.read.text.clone(),
-            confidence: vote.read.confidence,
-            height: vote.read.quality.height,
-        })
-        .collect();
-    reads.sort_by_key(|read| read.after);
-    reads
 }

@@ -4,6 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
@@ -131,6 +132,13 @@ impl Wired {
                 let over = matches!(eye.camera.stats().state(), CameraState::Ended | CameraState::Failed);
                 eye.recording && over && eye.unit.is_finished()
             })
+    }
+
+    /// Passages that began longer ago than `kept` are erased, in small pieces between other work.
+    pub(super) fn erase_older_than(&self, kept: Duration, now: Timestamp) {
+        if let Ok(before) = now.checked_sub(kept) {
+            self.journal.writer().erase_before(before);
+        }
     }
 
     pub(super) fn broker(&self) -> Option<&'static str> {
