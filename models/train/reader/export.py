@@ -103,6 +103,7 @@ def main(argv=None) -> None:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[2])
     parser.add_argument("--set", nargs="*", default=["val"], help="sets to measure: val, bench-dev")
+    parser.add_argument("--weights", type=Path, help="also write the bare weights here, to start later runs from")
     args = parser.parse_args(argv)
     model = load(args.checkpoint)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -128,6 +129,10 @@ def main(argv=None) -> None:
     (args.out / "reader.toml").write_text(_DESCRIPTION.format(
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(), sources=sources, width=WIDTH, height=HEIGHT, steps=80, half=40, alphabet=ALPHABET, margin=MARGIN, temperature=temperature,
         command="python -m reader.measure --set " + " ".join(args.set), date=datetime.date.today().isoformat(), flop=flop(model), parity=parity, tables="\n".join(tables)))
+    if args.weights:
+        state = torch.load(args.checkpoint, map_location="cpu", weights_only=True)
+        args.weights.parent.mkdir(parents=True, exist_ok=True)
+        torch.save({key: state[key] for key in ("ema", "samples", "widths", "head")}, args.weights)
     print(f"{path}: {path.stat().st_size} bytes, parity {parity:.1e}")
 
 
