@@ -104,36 +104,33 @@ pub fn rgb_into(frame: &Frame, out: &mut Vec<u8>) -> Result<(), ConvertError> {
     Ok(())
 }
 
-/// Luma and chroma of one size (4:4:4), chroma as Cb, Cr pairs, to colour. Rows without gaps: the library skips a
-/// last row that is shorter than its stride.
+/// Luma and chroma of one size (4:4:4), chroma as Cb, Cr pairs, to colour. Complete planes and rows without gaps: the
+/// library skips a last row that is shorter than its stride.
 pub(super) fn paired_to_rgb(
-    luma: &[u8],
-    chroma: &[u8],
-    size: Size,
+    luma: &View<'_>,
+    chroma: &View<'_>,
     full: bool,
     out: &mut [u8],
 ) -> Result<(), ConvertError> {
     let picture = YuvBiPlanarImage {
-        y_plane: luma,
-        y_stride: size.width,
-        uv_plane: chroma,
-        uv_stride: size.width * 2,
-        width: size.width,
-        height: size.height,
+        y_plane: luma.bytes,
+        y_stride: stride_of(luma)?,
+        uv_plane: chroma.bytes,
+        uv_stride: stride_of(chroma)?,
+        width: luma.width,
+        height: luma.height,
     };
-    Ok(yuv::yuv_nv24_to_rgb(&picture, out, size.width * 3, range(full), Bt601, MODE)?)
+    Ok(yuv::yuv_nv24_to_rgb(&picture, out, luma.width * 3, range(full), Bt601, MODE)?)
 }
 
-/// Luma, Cb and Cr of one size (4:4:4) to colour, rows without gaps.
+/// Luma, Cb and Cr of one size (4:4:4) to colour; complete planes and rows without gaps.
 pub(super) fn planar_to_rgb(
-    [luma, cb, cr]: [&[u8]; 3],
-    size: Size,
+    [luma, cb, cr]: [&View<'_>; 3],
     full: bool,
     out: &mut [u8],
 ) -> Result<(), ConvertError> {
-    let view = |bytes| View::packed(bytes, size, 1);
-    let picture = planar(&view(luma), &view(cb), &view(cr), size)?;
-    Ok(yuv::yuv444_to_rgb(&picture, out, size.width * 3, range(full), Bt601)?)
+    let picture = planar(luma, cb, cr, luma.size())?;
+    Ok(yuv::yuv444_to_rgb(&picture, out, luma.width * 3, range(full), Bt601)?)
 }
 
 /// Luma to grey: limited range is stretched to 0..=255.

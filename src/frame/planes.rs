@@ -50,9 +50,10 @@ impl<'a> View<'a> {
         Size::new(self.width, self.height)
     }
 
-    fn complete(self, packed: &'a mut Vec<u8>) -> Self {
-        if self.bytes.len() >= self.stride * self.height as usize {
-            return self;
+    /// The same rows and nothing behind them, the last one whole; copied only where the last one is not.
+    pub(super) fn complete(self, packed: &'a mut Vec<u8>) -> Self {
+        if let Some(bytes) = self.bytes.get(..self.stride * self.height as usize) {
+            return Self { bytes, ..self };
         }
         packed.clear();
         (0..self.height).for_each(|y| packed.extend_from_slice(self.row(y)));

@@ -1,7 +1,7 @@
 //! Resampling: a frame of any form to a network's input, antialiased, without new memory per frame.
 //!
-//! YUV planes are resized as they are and only the small picture is converted to colour. `crop` and `rectify` add
-//! the other two ways to take pixels out of a frame.
+//! YUV pictures become colour only where they are small: after luma was halved to the size of the chroma, or, where
+//! they hardly shrink, after resizing. `crop` and `rectify` add the other two ways to take pixels out of a frame.
 
 use fast_image_resize::{
     FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer,
@@ -131,6 +131,16 @@ impl Area {
         Self { x: 0.0, y: 0.0, width: f64::from(size.width), height: f64::from(size.height) }
     }
 
+    /// Shrinks to half or less both ways.
+    fn is_twice(self, size: Size) -> bool {
+        self.width >= 2.0 * f64::from(size.width) && self.height >= 2.0 * f64::from(size.height)
+    }
+
+    /// The same part of the picture at half its size.
+    fn halved(self) -> Self {
+        Self { x: self.x / 2.0, y: self.y / 2.0, width: self.width / 2.0, height: self.height / 2.0 }
+    }
+
     /// The same part in the chroma plane, which has half the columns and half or all of the rows.
     fn in_chroma(self, luma: &View<'_>, chroma: &View<'_>) -> Self {
         let down = if has_all_rows(luma, chroma) { 1.0 } else { 2.0 };
@@ -179,6 +189,7 @@ impl<'a> Picture<'a> {
 pub(super) struct Resampler {
     resizer: Resizer,
     small: [Vec<u8>; 3],
+    rgb: Vec<u8>,
     packed: Vec<u8>,
 }
 
@@ -194,43 +205,92 @@ impl Resampler {
     ) -> Result<(), ConvertError> {
         let pixels = size.width as usize * size.height as usize;
         let out = out.get_mut(..pixels * usize::from(channels)).ok_or(ConvertError::Size(size))?;
-        let Self { resizer, small: [first, second, third], packed } = self;
-        let mut resize = |view: &View<'_>, area: Area, small: &mut Vec<u8>| {
-            small.resize(pixels * view.pixel, 0);
-            resize(resizer, packed, view, area, size, small)
-        };
+        let Self { resizer, small: [first, second, third], rgb, packed } = self;
+        let mut resize =
+            |view: &View<'_>, area: Area, out: &mut [u8]| resize(resizer, packed, view, area, size, out);
+        let fit = |small: &mut Vec<u8>, bytes: usize| small.resize(pixels * bytes, 0);
         match (*picture, channels) {
-            (Picture::Rgb(view), 3) | (Picture::Gray(view), 1) => {
-                return self::resize(resizer, packed, &view, area, size, out);
-            }
+            (Picture::Rgb(view), 3) | (Picture::Gray(view), 1) => resize(&view, area, out)?,
             (Picture::Rgb(view), _) => {
+                fit(first, 3);
                 resize(&view, area, first)?;
                 convert::rgb_to_gray(first, out);
             }
             (Picture::Gray(view), _) => {
+                fit(first, 1);
                 resize(&view, area, first)?;
                 convert::spread(first, out);
             }
             (Picture::Paired { luma, full, .. } | Picture::Planar { luma, full, .. }, 1) => {
-                resize(&luma, area, first)?;
-                convert::luma_to_gray(first, full, out);
+                fit(second, 1);
+                if area.is_twice(size) {
+                    resize(&halve(&luma, first), area.halved(), second)?;
+                } else {
+                    resize(&luma, area, second)?;
+                }
+                convert::luma_to_gray(second, full, out);
+            }
+            // Halved, luma is of one size with the chroma: the colours are made there, and one picture is resized
+            // instead of two or three planes.
+            (Picture::Paired { luma, chroma, full }, _)
+                if area.is_twice(size) && !has_all_rows(&luma, &chroma) =>
+            {
+                let luma = halve(&luma, first);
+                rgb.resize(luma.bytes.len() * 3, 0);
+                convert::paired_to_rgb(&luma, &chroma.complete(second), full, rgb)?;
+                resize(&View::packed(rgb, luma.size(), 3), area.halved(), out)?;
+            }
+            (Picture::Planar { luma, cb, cr, full }, _)
+                if area.is_twice(size) && !has_all_rows(&luma, &cb) =>
+            {
+                let luma = halve(&luma, first);
+                rgb.resize(luma.bytes.len() * 3, 0);
+                convert::planar_to_rgb([&luma, &cb.complete(second), &cr.complete(third)], full, rgb)?;
+                resize(&View::packed(rgb, luma.size(), 3), area.halved(), out)?;
             }
             (Picture::Paired { luma, chroma, full }, _) => {
                 let chroma_area = area.in_chroma(&luma, &chroma);
+                fit(first, 1);
+                fit(second, 2);
                 resize(&luma, area, first)?;
                 resize(&chroma, chroma_area, second)?;
-                convert::paired_to_rgb(first, second, size, full, out)?;
+                let (luma, chroma) = (View::packed(first, size, 1), View::packed(second, size, 2));
+                convert::paired_to_rgb(&luma, &chroma, full, out)?;
             }
             (Picture::Planar { luma, cb, cr, full }, _) => {
                 let chroma_area = area.in_chroma(&luma, &cb);
-                resize(&luma, area, first)?;
-                resize(&cb, chroma_area, second)?;
-                resize(&cr, chroma_area, third)?;
-                convert::planar_to_rgb([first, second, third], size, full, out)?;
+                for (view, area, small) in [
+                    (&luma, area, &mut *first),
+                    (&cb, chroma_area, &mut *second),
+                    (&cr, chroma_area, &mut *third),
+                ] {
+                    fit(small, 1);
+                    resize(view, area, small)?;
+                }
+                let planes = [&*first, &*second, &*third].map(|plane| View::packed(plane, size, 1));
+                convert::planar_to_rgb([&planes[0], &planes[1], &planes[2]], full, out)?;
             }
         }
         Ok(())
     }
+}
+
+/// The plane at half its size, each pixel the mean of four; an odd last row or column counts double.
+fn halve<'a>(luma: &View<'_>, out: &'a mut Vec<u8>) -> View<'a> {
+    let size = Size::new(luma.width.div_ceil(2), luma.height.div_ceil(2));
+    out.resize(size.width as usize * size.height as usize, 0);
+    for (line, y) in out.chunks_exact_mut(size.width as usize).zip(0..) {
+        let upper = luma.row(2 * y);
+        let lower = luma.row((2 * y + 1).min(luma.height - 1));
+        for ((value, a), b) in line.iter_mut().zip(upper.chunks_exact(2)).zip(lower.chunks_exact(2)) {
+            let sum = u16::from(a[0]) + u16::from(a[1]) + u16::from(b[0]) + u16::from(b[1]);
+            *value = ((sum + 2) >> 2) as u8;
+        }
+        if let (true, Some(value), [.., a], [.., b]) = (luma.width % 2 == 1, line.last_mut(), upper, lower) {
+            *value = (u16::from(*a) + u16::from(*b)).div_ceil(2) as u8;
+        }
+    }
+    View::packed(out, size, 1)
 }
 
 fn resize(
