@@ -260,7 +260,7 @@ pub(super) const TABLES: &[Table] = &[
                 "\"2min\"",
                 "or for this long if it was standing: something stands before it.",
             ),
-            key("unread", "true", "Tell of plates that could not be read,"),
+            key("unread", "false", "Tell of plates that could not be read,"),
             key("unread-frames", "8", "if they were seen in this many frames"),
             key("unread-height", "20", "at this height in pixels or more."),
         ],

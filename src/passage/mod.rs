@@ -194,7 +194,8 @@ impl Default for Settings {
             unread_frames: 8,
             unread_height: 20.0,
             unread_after: Duration::from_secs(3),
-            tell_unread: true,
+            // Most of what a detector takes for a plate and no reader can read is a grille or a sign.
+            tell_unread: false,
             recheck: Duration::from_secs(1),
             max_visits: 64,
         }
