@@ -50,7 +50,7 @@ def main(argv=None) -> None:
     parser.add_argument("--out", default="contact-sheet.jpg")
     parser.add_argument("--seed", type=int, default=5)
     args = parser.parse_args(argv)
-    cv2.imwrite(args.out, sheet(args.seed)[:, :, ::-1], (cv2.IMWRITE_JPEG_QUALITY, 55))
+    cv2.imwrite(args.out, sheet(args.seed)[:, :, ::-1], (cv2.IMWRITE_JPEG_QUALITY, 52))
 
 
 if __name__ == "__main__":
