@@ -173,3 +173,50 @@ fn bleach(strip: &mut GrayImage, ink: &GrayImage, border: u32) {
         pixel.0[0] = (255.0 - darkness) as u8;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::textline::{self, tests::plate};
+
+    fn strip(characters: &[(u32, u32, u32)], lean: f32, ink: u8, ground: u8) -> GrayImage {
+        let plate = plate((220, 96), characters, lean, ink, ground);
+        let found = textline::find(&plate).expect("a line");
+        cut(&plate, &found, &found.lines[0], 30).expect("a strip")
+    }
+
+    /// Share of the columns between the borders that hold no ink.
+    fn empty_columns(strip: &GrayImage) -> f32 {
+        let empty = |x: u32| (0..strip.height()).all(|y| strip.get_pixel(x, y).0[0] > 200);
+        (8..strip.width() - 8).filter(|x| empty(*x)).count() as f32 / (strip.width() - 16) as f32
+    }
+
+    fn row(count: u32) -> Vec<(u32, u32, u32)> {
+        (0..count).map(|i| (34 + i * 20, 28, 40)).collect()
+    }
+
+    #[test]
+    fn a_strip_is_dark_on_white_with_nothing_but_the_line() {
+        let mut all = row(7);
+        // Small print below and a separator among the characters.
+        all.extend((0..6).map(|i| (50 + i * 18, 76, 10)));
+        for (ink, ground) in [(20, 220), (220, 20), (110, 140)] {
+            let strip = strip(&all, 0.0, ink, ground);
+            assert!(strip.height() > 40 && strip.height() < 60);
+            let (width, height) = strip.dimensions();
+            let rim = (0..width).flat_map(|x| [(x, 0), (x, 6), (x, height - 7), (x, height - 1)]);
+            assert!(rim.into_iter().all(|(x, y)| strip.get_pixel(x, y).0[0] == 255));
+            assert!(strip.pixels().any(|p| p.0[0] < 40));
+            assert!((0.15..0.6).contains(&empty_columns(&strip)), "{}", empty_columns(&strip));
+        }
+    }
+
+    #[test]
+    fn leaning_characters_are_set_upright() {
+        let upright = empty_columns(&strip(&row(7), 0.0, 20, 220));
+        for lean in [-0.25, 0.25] {
+            let leaning = empty_columns(&strip(&row(7), lean, 20, 220));
+            assert!(leaning > 0.6 * upright, "{lean}: {leaning} of {upright}");
+        }
+    }
+}

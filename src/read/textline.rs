@@ -278,3 +278,97 @@ fn second_line(rest: &[Blob], first: &TextLine, (width, height): (u32, u32)) -> 
     let (_, line) = likeliest_line(&mut others, height as f32)?;
     Some(line)
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A plate picture with hollow characters, 12 wide and 4 thick, at these places: (left, top, height). They lean
+    /// by `lean` pixels to the right per pixel upwards.
+    pub(in crate::read) fn plate(
+        size: (u32, u32),
+        characters: &[(u32, u32, u32)],
+        lean: f32,
+        ink: u8,
+        ground: u8,
+    ) -> GrayImage {
+        GrayImage::from_fn(size.0, size.1, |x, y| {
+            // A frame two pixels wide, as bodywork and holders leave it.
+            let frame = x < 2 || y < 2 || x + 2 >= size.0 || y + 2 >= size.1;
+            let drawn = characters.iter().any(|&(left, top, height)| {
+                let up = (top + height).saturating_sub(y) as f32;
+                let column = x as f32 - left as f32 - lean * up;
+                let row = y as f32 - top as f32;
+                let inside = (0.0..12.0).contains(&column) && (0.0..height as f32).contains(&row);
+                let hole = (4.0..8.0).contains(&column) && (4.0..height as f32 - 4.0).contains(&row);
+                inside && !hole
+            });
+            Luma([if frame || drawn { ink } else { ground }])
+        })
+    }
+
+    fn row(left: u32, top: u32, height: u32, count: u32) -> Vec<(u32, u32, u32)> {
+        (0..count).map(|i| (left + i * 20, top, height)).collect()
+    }
+
+    #[test]
+    fn the_characters_are_found_and_frame_and_small_print_are_not() {
+        let mut all = row(30, 28, 40, 7);
+        all.extend(row(40, 76, 12, 5));
+        for (ink, ground, expected) in [(20, 220, Ink::Dark), (230, 30, Ink::Light)] {
+            let found = find(&plate((200, 96), &all, 0.0, ink, ground)).unwrap();
+            assert_eq!((found.ink, found.lines.len()), (expected, 1));
+            let line = &found.lines[0];
+            assert_eq!(line.characters.len(), 7);
+            assert!((line.height - 40.0).abs() < 2.0 && (line.top.at(100.0) - 28.0).abs() < 2.0);
+        }
+    }
+
+    #[test]
+    fn a_plate_of_two_lines_gives_the_upper_one_first() {
+        let mut all = row(34, 52, 34, 4);
+        all.extend(row(44, 10, 34, 3));
+        let found = find(&plate((140, 96), &all, 0.0, 20, 220)).unwrap();
+        assert_eq!(found.lines.iter().map(|l| l.characters.len()).collect::<Vec<_>>(), [3, 4]);
+    }
+
+    #[test]
+    fn a_rising_line_is_followed() {
+        let rising: Vec<_> = (0..7).map(|i| (30 + i * 20, 40 - i * 3, 40)).collect();
+        let found = find(&plate((200, 96), &rising, 0.0, 20, 220)).unwrap();
+        let line = &found.lines[0];
+        assert_eq!(line.characters.len(), 7);
+        assert!((line.bottom.at(136.0) - line.bottom.at(36.0) + 15.0).abs() < 2.0);
+    }
+
+    #[test]
+    fn no_characters_are_no_line() {
+        assert!(find(&GrayImage::from_pixel(200, 96, Luma([128]))).is_none());
+        assert!(find(&plate((200, 96), &row(40, 28, 40, 2), 0.0, 20, 220)).is_none());
+        assert!(find(&GrayImage::new(0, 0)).is_none());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn any_picture_is_survived_and_its_line_lies_inside(
+            (width, height) in (8u32..120, 8u32..60), seed in prop::collection::vec(any::<u8>(), 64),
+        ) {
+            let picture = GrayImage::from_fn(width, height, |x, y| {
+                Luma([seed[((x / 3 * 7 + y / 5 * 11) % 64) as usize]])
+            });
+            if let Some(found) = find(&picture) {
+                for line in &found.lines {
+                    prop_assert!((LEAST_CHARACTERS..=MAX_BLOBS).contains(&line.characters.len()));
+                    for c in &line.characters {
+                        prop_assert!(c.right() <= width as f32 && c.bottom() <= height as f32);
+                    }
+                    if let Some(strip) = crate::read::strip::cut(&picture, &found, line, 30) {
+                        prop_assert!(strip.width() < 30 * 26 && strip.height() < 60);
+                    }
+                }
+            }
+        }
+    }
+}
