@@ -16,9 +16,7 @@ use crate::{
     detect::Detection,
     fact::{self, Closed, Decided, Fact},
     frame::{CameraId, Frame},
-    passage::{
-        self, Cast, Event, IdSource, Passage, PassageId, Passages, Priority, Receipt, Scene, TrackRead,
-    },
+    passage::{self, Event, IdSource, Passage, PassageId, Passages, Priority, Receipt, Scene, TrackRead},
     read::choose::{self, Choice, History},
     track::{self, Step, TrackId, Tracker},
 };
