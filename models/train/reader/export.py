@@ -16,9 +16,11 @@ import numpy as np
 import torch
 
 from . import measure
-from .crops import MARGIN
 from .decode import greedy
 from .net import ALPHABET, HEIGHT, WIDTH, Reader, flop, fold
+
+# Around boxes of our detector, which are tighter than those the reader was trained on (`crops.MARGIN`).
+DETECTED_MARGIN = 0.08
 
 _DESCRIPTION = """\
 format = 1
@@ -50,8 +52,10 @@ blank = 0
 
 [crop]
 # The box grows by this part of its width to the left and to the right, and by this part of its height
-# above and below; beyond the picture its edge is repeated.
+# above and below; beyond the picture its edge is repeated. Behind our detector this and the straightening
+# read best (`amslpr eval` on plates-real/val).
 margin = {margin}
+rectify = true
 
 [calibration]
 # Logits are divided by this before softmax; fitted on plates-real/val.
@@ -127,7 +131,7 @@ def main(argv=None) -> None:
                 tables.append(f"[accuracy.{title}]\n" + "".join(f"{k} = {v}\n" for k, v in row.items()))
     sources = ",\n".join(f'  "{s}"' for s in ((_PHOTOGRAPHS if data else []) + [_DRAWN]))
     (args.out / "reader.toml").write_text(_DESCRIPTION.format(
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(), sources=sources, width=WIDTH, height=HEIGHT, steps=80, half=40, alphabet=ALPHABET, margin=MARGIN, temperature=temperature,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(), sources=sources, width=WIDTH, height=HEIGHT, steps=80, half=40, alphabet=ALPHABET, margin=DETECTED_MARGIN, temperature=temperature,
         command="python -m reader.measure --set " + " ".join(args.set), date=datetime.date.today().isoformat(), flop=flop(model), parity=parity, tables="\n".join(tables)))
     if args.weights:
         state = torch.load(args.checkpoint, map_location="cpu", weights_only=True)
