@@ -6,6 +6,7 @@
 //! meaning    defaults filled in, tables checked against each other
 //! keys       every key for people: the shipped file, "did you mean"
 //! report     problems with file, line and caret; as text or JSON
+//! show       what is in force, and where it was said
 //! ```
 //!
 //! Here values are read and checked against each other. Whether a camera answers or a model loads is not asked here:
@@ -22,6 +23,7 @@ mod merge;
 mod report;
 mod schema;
 mod secret;
+mod show;
 mod values;
 
 use std::{
@@ -197,6 +199,13 @@ pub fn load_with(main_file: &Path, credentials: Option<&Path>) -> Result<Loaded,
     let merged = merge::load(main_file, &mut report);
     let config = meaning::interpret(&merged, credentials, &mut report);
     if report.has_errors() { Err(report) } else { Ok(Loaded { config, report }) }
+}
+
+impl Loaded {
+    /// Every key with the value in force and where it was said, as TOML. Secrets are only named, as in the files.
+    pub fn show(&self) -> String {
+        show::show(&self.report.sources)
+    }
 }
 
 #[cfg(test)]

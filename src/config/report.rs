@@ -31,6 +31,16 @@ impl Sources {
         FileId(self.0.len() - 1)
     }
 
+    /// Every file with its text, in the order in which they were read.
+    pub(super) fn all(&self) -> impl Iterator<Item = (FileId, &str)> {
+        self.0.iter().enumerate().map(|(id, (_, text))| (FileId(id), text.as_str()))
+    }
+
+    /// Path and line of a byte.
+    pub(super) fn place(&self, id: FileId, byte: usize) -> (String, usize) {
+        (self.path(id), self.position(id, byte).0)
+    }
+
     fn path(&self, id: FileId) -> String {
         self.0.get(id.0).map_or_else(String::new, |(path, _)| path.display().to_string())
     }

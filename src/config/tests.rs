@@ -210,6 +210,28 @@ fn a_table_belongs_to_one_file_and_cameras_add_up() {
 }
 
 #[test]
+fn what_is_in_force_is_shown_with_its_place_and_can_be_read_again() {
+    let camera = "[[camera]]\nname = \"b\"\nrole = \"exit\"\n[camera.rtsp]\nurl = \"rtsp://192.0.2.9/\"\n";
+    let list = "[[list]]\nname = \"staff\"\nkind = \"allow\"\nplates = [{ plate = \"B 1\", note = \"x\" }]\n";
+    let dir = folder(&format!("{CAMERA}[log]\nplates = true\n"), &[("50.toml", &format!("{camera}{list}"))]);
+    let loaded = load_in(&dir).unwrap();
+    let shown = loaded.show();
+    let check = |part: &str| assert!(shown.contains(part), "{part} is not in:\n{shown}");
+    check("plates = true # ");
+    check("amslpr.toml:6\n");
+    check("level = \"info\" # default\n");
+    check("[[camera]]\nname = \"b\" # ");
+    check("conf.d/50.toml:3\n");
+    check("[camera.rtsp]\nurl = \"rtsp://192.0.2.9/\"");
+    check("transport = \"tcp\" # default");
+    check("{ note = \"x\", plate = \"B 1\" }");
+    assert!(!shown.contains("[mqtt]\nhost"), "an example is no value in force:\n{shown}");
+    fs::remove_dir_all(dir.path().join("conf.d")).unwrap();
+    fs::write(dir.path().join("amslpr.toml"), &shown).unwrap();
+    assert_eq!(load_in(&dir).unwrap_or_else(|report| panic!("{report}\n{shown}")).config, loaded.config);
+}
+
+#[test]
 fn problems_of_all_files_are_told_at_once() {
     let dir = folder("x = 1\n", &[("a.toml", "[[[\n"), ("b.toml", "format = 2\n")]);
     let report = load_in(&dir).unwrap_err();
