@@ -234,6 +234,11 @@ pub(super) const TABLES: &[Table] = &[
             key("good", "0.4", "A read is good from this confidence"),
             key("good-height", "12", "and this height of the plate in pixels on."),
             key(
+                "firm-height",
+                "18",
+                "A plate never yet read at this height needs two reads more: its frames show the same few pixels.",
+            ),
+            key(
                 "together",
                 "0.99",
                 "Reads that do not agree are enough from this confidence of the vote on, if there is one more; or false.",

@@ -218,6 +218,7 @@ impl Context<'_> {
             vote.agreeing = or(&table.agreeing, vote.agreeing, |n| n.0);
             vote.good_confidence = or(&table.good, vote.good_confidence, confidence);
             vote.good_height = or(&table.good_height, vote.good_height, |x| x.0);
+            vote.firm_height = or(&table.firm_height, vote.firm_height, |x| x.0);
             vote.together = or(&table.together, vote.together, |step| step.0.as_ref().map(confidence));
             vote.alone = or(&table.alone, vote.alone, |step| step.0.as_ref().map(confidence));
             settings.settle = or(&table.settle, settings.settle, |t| t.0);

@@ -149,6 +149,7 @@ pub(super) struct Passage {
     pub agreeing: Key<Count<1, 100>>,
     pub good: Key<Fraction>,
     pub good_height: Key<Within<0, 1000>>,
+    pub firm_height: Key<Within<0, 1000>>,
     pub together: Key<OffOr<Fraction>>,
     pub alone: Key<OffOr<Fraction>>,
     pub settle: Key<Time>,

@@ -30,6 +30,8 @@ use super::{
 
 /// No outcome is surer than this: some errors are the same in every frame.
 const SUREST: f32 = 0.998;
+/// Reads that a small plate needs besides: its neighbouring frames show the same few pixels and err alike.
+const SMALL_NEEDS_MORE: u32 = 2;
 /// Places that one gap of the pivot may open.
 const MAX_EXTRA: usize = 3;
 
@@ -49,6 +51,8 @@ pub struct Settings {
     pub good_confidence: Confidence,
     /// ...and from this plate height in pixels on.
     pub good_height: f32,
+    /// While all reads are of a plate lower than this, in pixels, two more are needed.
+    pub firm_height: f32,
     /// Sure needs this confidence of the outcome as well: dissent lowers it.
     pub sure_confidence: Confidence,
     /// Without agreeing reads it is sure from this confidence on, if one read more took part: a fast car gives three
@@ -68,6 +72,7 @@ impl Default for Settings {
             agreeing: 2,
             good_confidence: Confidence::new(0.4),
             good_height: 12.0,
+            firm_height: 18.0,
             sure_confidence: Confidence::new(0.95),
             together: Some(Confidence::new(0.99)),
             alone: None,
@@ -181,12 +186,17 @@ impl Ballot {
         let good: Vec<_> = agreeing
             .filter(|v| v.read.confidence >= s.good_confidence && v.read.quality.height >= s.good_height)
             .collect();
-        let at_least = |count: usize, least: u32| u32::try_from(count).unwrap_or(u32::MAX) >= least;
-        let agreed = at_least(good.len(), s.agreeing.max(1)) && outcome >= s.sure_confidence;
-        let together = at_least(self.votes.len(), s.agreeing.saturating_add(1))
+        let firm = |vote: &Cast| vote.read.quality.height >= s.firm_height;
+        let at_least = |count: usize, least: u32, firm: bool| {
+            let needed = least.saturating_add(if firm { 0 } else { SMALL_NEEDS_MORE });
+            u32::try_from(count).unwrap_or(u32::MAX) >= needed
+        };
+        let agreed = at_least(good.len(), s.agreeing.max(1), good.iter().any(|v| firm(v)))
+            && outcome >= s.sure_confidence;
+        let together = at_least(self.votes.len(), s.agreeing.saturating_add(1), self.votes.iter().any(firm))
             && s.together.is_some_and(|least| outcome >= least);
         let alone = self.votes.len() == 1
-            && s.alone.is_some_and(|least| good.iter().any(|v| v.read.confidence >= least));
+            && s.alone.is_some_and(|least| good.iter().any(|v| firm(v) && v.read.confidence >= least));
         agreed || together || alone
     }
 
@@ -389,6 +399,24 @@ mod tests {
         }
         ballot.add(Moment::from_micros(9), &read("AB12CDE"));
         assert_eq!(ballot.reading(&[]).unwrap().text.as_str(), "AB12CDE");
+    }
+
+    #[test]
+    fn a_small_plate_needs_more_looks_before_it_is_sure() {
+        let check = |heights: &[f32], sure: bool| {
+            let mut ballot = Ballot::new(Settings::default());
+            for (i, height) in heights.iter().enumerate() {
+                let mut read = read("AB12CDE");
+                read.quality.height = *height;
+                ballot.add(Moment::from_micros(i as u64 * 40_000), &read);
+            }
+            assert_eq!(ballot.reading(&[]).unwrap().sure, sure, "{heights:?}");
+        };
+        check(&[14.0, 14.3], false);
+        check(&[14.0, 14.3, 14.6], false);
+        check(&[14.0, 14.3, 14.6, 15.0], true);
+        check(&[14.0, 18.5], true);
+        check(&[11.0, 11.0, 11.0, 11.0], false);
     }
 
     #[test]

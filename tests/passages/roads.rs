@@ -90,7 +90,7 @@ fn two_cars_nose_to_tail_are_two_passages_even_with_almost_the_same_plate() {
 #[test]
 fn two_cars_side_by_side_are_two_passages() {
     let cars =
-        [Vehicle::approaching("AB12CDE", 1.0, 4.0, -1.3), Vehicle::approaching("KX07FFF", 1.1, 4.0, 1.3)];
+        [Vehicle::approaching("AB12CDE", 1.0, 4.0, -1.3), Vehicle::approaching("KX07FFF", 1.4, 4.0, 1.3)];
     check("side by side", &cars, &calm(), &["AB12CDE", "KX07FFF"]);
 }
 
