@@ -145,6 +145,16 @@ impl Lists {
         })
     }
 
+    /// The names of all lists that hold the plate, whenever it counts there.
+    pub fn holding<'a>(&'a self, plate: &PlateText) -> impl Iterator<Item = &'a str> + use<'a> {
+        let kinds = [Kind::Allow, Kind::Block, Kind::Watch];
+        let found: Vec<&str> = kinds
+            .iter()
+            .flat_map(|kind| self.find(*kind, plate).map(|found| found.list.name.as_str()))
+            .collect();
+        found.into_iter()
+    }
+
     /// The entry that is most like this text, with its list's name and its distance: what to tell somebody who
     /// asks why a plate was not known. Looks at every entry: not for the way of a decision.
     pub fn nearest(&self, plate: &PlateText) -> Option<(&str, &Entry, f32)> {

@@ -1,17 +1,17 @@
 //! `amslpr passages`: what the journal holds, newest first, for people or (`--json`) for programs.
 
-use std::{io::Write, path::PathBuf};
+use std::io::Write;
 
 use anyhow::Context;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::Serialize;
 
-use super::Exit;
+use super::{Exit, journal::Place};
 use crate::{
     clock::{Clock, SystemClock},
-    config,
+    fact::privacy::searched,
     frame::CameraId,
-    journal::{Filter, PlateFilter, Reader, Record},
+    journal::{Day, Filter, PlateFilter, Reader, Record},
     plate::PlateText,
 };
 
@@ -20,6 +20,21 @@ pub struct Args {
     /// One JSON object a passage, each on one line.
     #[arg(long)]
     json: bool,
+    /// Count them by day instead of listing them.
+    #[arg(long)]
+    per_day: bool,
+    #[command(flatten)]
+    which: Which,
+    /// At most so many.
+    #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
+    limit: usize,
+    #[command(flatten)]
+    place: Place,
+}
+
+/// Which passages are wanted.
+#[derive(Debug, clap::Args)]
+pub(super) struct Which {
     /// Passages that began then or later: 2026-11-23, 2026-11-23T08:00, or an age such as 90m, 24h, 7d.
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
@@ -32,20 +47,24 @@ pub struct Args {
     /// Passages of this camera.
     #[arg(long, value_name = "NAME")]
     camera: Option<String>,
-    /// At most so many.
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 50)]
-    limit: usize,
-    /// The daemon's configuration, which names the journal.
-    #[arg(long, value_name = "FILE", default_value = config::MAIN_FILE)]
-    config: PathBuf,
-    /// A journal file, whatever the configuration says.
-    #[arg(long, value_name = "FILE", conflicts_with = "config")]
-    journal: Option<PathBuf>,
+}
+
+impl Which {
+    pub(super) fn filter(&self) -> anyhow::Result<Filter> {
+        let now = SystemClock::start().wall();
+        Ok(Filter {
+            since: self.since.as_deref().map(|t| time(t, now)).transpose()?,
+            until: self.until.as_deref().map(|t| time(t, now)).transpose()?,
+            plate: self.plate.as_deref().map(plate).transpose()?,
+            camera: self.camera.as_deref().map(CameraId::new),
+            ..Filter::default()
+        })
+    }
 }
 
 /// A passage, as a line of JSON.
 #[derive(Debug, Serialize)]
-struct PassageReport {
+pub(super) struct PassageReport {
     id: String,
     camera: String,
     began: String,
@@ -64,6 +83,8 @@ struct PassageReport {
     engine: Option<&'static str>,
     model: Option<String>,
     live: bool,
+    /// Its plate was erased by request.
+    erased: bool,
 }
 
 impl From<&Record> for PassageReport {
@@ -89,6 +110,7 @@ impl From<&Record> for PassageReport {
             engine: reading.map(|r| r.engine.as_str()),
             model: reading.map(|r| r.model.clone()),
             live: p.live,
+            erased: record.erased,
         }
     }
 }
@@ -124,26 +146,16 @@ fn plate(written: &str) -> anyhow::Result<PlateFilter> {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    let path = match &args.journal {
-        Some(path) => path.clone(),
-        None => match config::load(&args.config) {
-            Ok(loaded) => loaded.config.journal.path,
-            Err(report) => {
-                report.print();
-                return Ok(Exit::Configuration);
-            }
-        },
-    };
-    let now = SystemClock::start().wall();
-    let filter = Filter {
-        since: args.since.as_deref().map(|t| time(t, now)).transpose()?,
-        until: args.until.as_deref().map(|t| time(t, now)).transpose()?,
-        plate: args.plate.as_deref().map(plate).transpose()?,
-        camera: args.camera.as_deref().map(CameraId::new),
-        limit: Some(args.limit),
-        ..Filter::default()
-    };
-    let records = Reader::open(&path)?.passages(&filter)?;
+    let mut filter = args.which.filter()?;
+    let Some(found) = args.place.find() else { return Ok(Exit::Configuration) };
+    if let (Some(config), Some(PlateFilter::Exactly(plate))) = (&found.config, &mut filter.plate) {
+        *plate = searched(&config.privacy.mode, plate);
+    }
+    let mut reader = Reader::open(&found.path)?;
+    if args.per_day {
+        return print_days(&mut reader, &filter, args.json);
+    }
+    let records = reader.passages(&Filter { limit: Some(args.limit), ..filter })?;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     if args.json {
         for record in &records {
@@ -167,6 +179,7 @@ fn print_table(out: &mut impl Write, records: &[Record]) -> std::io::Result<()> 
         let began = p.began.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string();
         let (plate, confidence) = match &p.reading {
             Some(r) => (r.text.to_string(), r.confidence.to_string()),
+            None if record.erased => ("(erased)".to_owned(), "-".to_owned()),
             None => ("(unreadable)".to_owned(), "-".to_owned()),
         };
         let direction = p.direction.map_or("-", |d| d.as_str());
@@ -185,6 +198,26 @@ fn print_table(out: &mut impl Write, records: &[Record]) -> std::io::Result<()> 
         writeln!(out, "  no passage fits")?;
     }
     Ok(())
+}
+
+fn print_days(reader: &mut Reader, filter: &Filter, json: bool) -> anyhow::Result<Exit> {
+    let days = reader.days(filter, &TimeZone::system())?;
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    if !json {
+        writeln!(out, "  {:<10}  {:>8}  {:>11}  {:>8}", "day", "passages", "approaching", "leaving")?;
+    }
+    for (date, Day { passages, approaching, leaving }) in days {
+        if json {
+            let day = serde_json::json!({
+                "day": date.to_string(), "passages": passages, "approaching": approaching, "leaving": leaving
+            });
+            writeln!(out, "{day}")?;
+        } else {
+            writeln!(out, "  {:<10}  {passages:>8}  {approaching:>11}  {leaving:>8}", date.to_string())?;
+        }
+    }
+    out.flush()?;
+    Ok(Exit::Success)
 }
 
 #[cfg(test)]

@@ -49,6 +49,39 @@ pub(super) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        path: "evidence",
+        header: "[evidence]",
+        about: "Images of passages: the picture of the best read and the plate cut out of it, as JPEG files.",
+        keys: &[
+            key("enabled", "false", "Keep them. They are personal data too."),
+            key("path", "\"/var/lib/amslpr/evidence\"", "The folder; one folder a day is made in it."),
+            key("plate", "true", "The plate."),
+            key("frame", "true", "The whole picture."),
+            key("quality", "85", "Of the JPEGs, 1 to 100."),
+            key("retention", "\"30d\"", "How long they are kept; never longer than their passage."),
+            key("largest", "\"4 GiB\"", "The oldest go when all of them together would be larger."),
+            key("keep-free", "\"512 MiB\"", "The oldest go when the disk has less free than this."),
+        ],
+    },
+    Table {
+        path: "privacy",
+        header: "[privacy]",
+        about: "What may be remembered of a plate: in the journal, in images, over MQTT, in the log.",
+        keys: &[
+            key(
+                "mode",
+                "\"full\"",
+                "\"full\", \"listed-only\" (plates on no list are kept without text and images), or \"pseudonymous\" (a\nkeyed hash instead of the text, always the same for a plate; no images).",
+            ),
+            key(
+                "key",
+                "{ credential = \"amslpr.privacy-key\" }",
+                "For example. The key of pseudonyms: { credential = \"amslpr...\" } or { file = \"/path\" }.",
+            ),
+            key("never-store", "[]", "Lists whose plates leave no trace but a count: residents, perhaps."),
+        ],
+    },
+    Table {
         path: "camera",
         header: "[[camera]]",
         about: "A camera. One such table per camera, each with exactly one of the sources replay, v4l2 and rtsp.",

@@ -14,6 +14,7 @@ use super::{
     report::{FileId, Problem, Report, Span},
     schema::{self, Key},
     secret::SecretPlace,
+    storage,
     values::Fraction,
 };
 use crate::{
@@ -35,6 +36,8 @@ pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mu
     let cameras = context.cameras();
     Config {
         journal: context.journal(),
+        evidence: storage::evidence(&context),
+        privacy: storage::privacy(&mut context),
         engine: context.engine(),
         detect: context.detect(),
         choose: context.choose(),
@@ -349,7 +352,7 @@ impl Context<'_> {
         }
     }
 
-    fn secret(&mut self, place: &Spanned<SecretPlace>, file: FileId) -> Option<Secret> {
+    pub(super) fn secret(&mut self, place: &Spanned<SecretPlace>, file: FileId) -> Option<Secret> {
         let at = Span { file, bytes: place.span() };
         let folder = self.merged.folder(file);
         if place.get_ref().is_open_to_all(folder) {

@@ -44,6 +44,8 @@ impl<T> Placed<T> {
 #[derive(Debug, Default)]
 pub(super) struct Merged {
     pub journal: Option<Placed<schema::Journal>>,
+    pub evidence: Option<Placed<schema::Evidence>>,
+    pub privacy: Option<Placed<schema::Privacy>>,
     pub cameras: Vec<Placed<schema::Camera>>,
     pub engine: Option<Placed<schema::Engine>>,
     pub detect: Option<Placed<schema::Detect>>,
@@ -150,6 +152,8 @@ fn add(path: &Path, merged: &mut Merged, report: &mut Report) {
         );
     }
     one("journal", &mut merged.journal, file.journal, id, report);
+    one("evidence", &mut merged.evidence, file.evidence, id, report);
+    one("privacy", &mut merged.privacy, file.privacy, id, report);
     one("engine", &mut merged.engine, file.engine, id, report);
     one("detect", &mut merged.detect, file.detect, id, report);
     one("read", &mut merged.read, file.read, id, report);

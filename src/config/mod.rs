@@ -24,6 +24,7 @@ mod report;
 mod schema;
 mod secret;
 mod show;
+mod storage;
 mod values;
 
 use std::{
@@ -34,8 +35,8 @@ use std::{
 use url::Url;
 
 use crate::{
-    access, capture::replay, detect, frame::CameraId, infer::EngineKind, passage, plate::Region, read,
-    secret::Secret, track,
+    access, capture::replay, detect, fact::privacy::Privacy, frame::CameraId, infer::EngineKind, passage,
+    plate::Region, read, secret::Secret, track,
 };
 pub use keys::defaults;
 pub use report::{Report, Severity};
@@ -47,6 +48,9 @@ pub const MAIN_FILE: &str = "/etc/amslpr/amslpr.toml";
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     pub journal: Journal,
+    /// `None`: no images are kept.
+    pub evidence: Option<Evidence>,
+    pub privacy: Privacy,
     pub cameras: Vec<Camera>,
     pub engine: Engine,
     pub detect: detect::Settings,
@@ -73,6 +77,18 @@ pub struct Journal {
     pub retention: Option<Duration>,
     /// Bytes that the file never grows beyond.
     pub largest: u64,
+}
+
+/// Images of passages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    pub path: PathBuf,
+    pub plate: bool,
+    pub frame: bool,
+    pub quality: u8,
+    pub retention: Option<Duration>,
+    pub largest: u64,
+    pub keep_free: u64,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -10,7 +10,7 @@ use super::{
     secret::SecretPlace,
     values::{
         Bytes, Count, EngineWord, FormatWord, Fraction, Keep, LevelWord, ListKindWord, Name, OffOr, PaceWord,
-        Place, PlateWord, RegionCode, RoleWord, RtspUrl, Time, TransportWord, Within,
+        Place, PlateWord, PrivacyWord, RegionCode, RoleWord, RtspUrl, Time, TransportWord, Within,
     },
 };
 
@@ -23,6 +23,8 @@ pub(super) type Key<T> = Option<Spanned<T>>;
 pub(super) struct File {
     pub format: Key<i64>,
     pub journal: Key<Journal>,
+    pub evidence: Key<Evidence>,
+    pub privacy: Key<Privacy>,
     #[serde(default)]
     pub camera: Vec<Spanned<Camera>>,
     pub engine: Key<Engine>,
@@ -44,6 +46,28 @@ pub(super) struct Journal {
     pub path: Key<Place>,
     pub retention: Key<Keep>,
     pub largest: Key<Bytes>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Evidence {
+    pub enabled: Key<bool>,
+    pub path: Key<Place>,
+    pub plate: Key<bool>,
+    pub frame: Key<bool>,
+    pub quality: Key<Count<1, 100>>,
+    pub retention: Key<Keep>,
+    pub largest: Key<Bytes>,
+    pub keep_free: Key<Bytes>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Privacy {
+    pub mode: Key<PrivacyWord>,
+    pub key: Key<SecretPlace>,
+    #[serde(default)]
+    pub never_store: Vec<Spanned<Name>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -16,6 +16,8 @@ fn folder(main: &str, more: &[(&str, &str)]) -> tempfile::TempDir {
     for name in ["amslpr.x", "amslpr.mqtt-password", "amslpr.street-password"] {
         fs::write(dir.path().join("credentials").join(name), "hunter2\n").unwrap();
     }
+    let key = dir.path().join("credentials/amslpr.privacy-key");
+    fs::write(key, "a key of thirty-two characters..\n").unwrap();
     for (name, text) in more {
         fs::write(dir.path().join("conf.d").join(name), text).unwrap();
     }
@@ -250,6 +252,26 @@ fn a_missing_file_says_how_to_make_one() {
     );
     let folder = tempfile::tempdir().unwrap();
     assert!(load_with(folder.path(), None).unwrap_err().to_string().contains("not a regular file"));
+}
+
+#[test]
+fn what_is_remembered_of_a_plate_is_checked() {
+    use crate::fact::privacy::Mode;
+    let residents =
+        "[[list]]\nname = \"residents\"\nkind = \"allow\"\nplates = [{ plate = \"B 123 ABC\" }]\n";
+    let privacy = |text: &str| good(&format!("{residents}[privacy]\n{text}")).privacy;
+    assert_eq!(privacy("mode = \"listed-only\"\n").mode, Mode::ListedOnly);
+    assert_eq!(privacy("never-store = [\"residents\"]\n").never_store, ["residents"]);
+    let key = "mode = \"pseudonymous\"\nkey = { credential = \"amslpr.privacy-key\" }\n";
+    assert!(matches!(privacy(key).mode, Mode::Pseudonymous(_)));
+    let check = |text: &str, words: &[&str]| check(&format!("{residents}[privacy]\n{text}"), 1, words);
+    check("mode = \"pseudonymous\"\n", &["the key \"key\" is missing", "amslpr.privacy-key"]);
+    check("key = { credential = \"amslpr.x\" }\n", &["shorter than 16 characters", "urandom"]);
+    check(
+        "never-store = [\"residnts\"]\n",
+        &["there is no list \"residnts\"", "did you mean \"residents\"?"],
+    );
+    check("mode = \"listed\"\n", &["is not one of"]);
 }
 
 #[test]

@@ -283,6 +283,20 @@ word_type!(
         "allow" => access::Kind::Allow, "block" => access::Kind::Block, "watch" => access::Kind::Watch,
     }
 );
+/// What is kept of a plate; the key of pseudonyms has a key of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeping {
+    Full,
+    ListedOnly,
+    Pseudonymous,
+}
+
+word_type!(
+    /// What is kept of a plate.
+    PrivacyWord(Keeping) {
+        "full" => Keeping::Full, "listed-only" => Keeping::ListedOnly, "pseudonymous" => Keeping::Pseudonymous,
+    }
+);
 word_type!(
     /// How much is logged.
     LevelWord(super::LogLevel) {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    fact::Fact,
     frame::Frame,
     mailbox::{Received, Receiver},
     passage::TimeIds,
@@ -51,7 +52,7 @@ impl CameraUnit {
                 Received::Item(frame) => match pipeline.step(&frame) {
                     Ok(facts) => {
                         failed = 0;
-                        facts.into_iter().for_each(|fact| self.sinks.take(fact));
+                        self.hand_on(facts, &mut pipeline);
                     }
                     Err(error) => {
                         failed += 1;
@@ -66,7 +67,7 @@ impl CameraUnit {
                 },
                 Received::Nothing => {
                     let facts = pipeline.idle(self.clock.now(), self.clock.wall());
-                    facts.into_iter().for_each(|fact| self.sinks.take(fact));
+                    self.hand_on(facts, &mut pipeline);
                 }
                 Received::Closed => break,
             }
@@ -77,6 +78,14 @@ impl CameraUnit {
 
     /// Every passage that is still open is closed and handed on: nothing that was seen is lost.
     fn close(&self, pipeline: &mut Pipeline) {
-        pipeline.finish().into_iter().for_each(|fact| self.sinks.take(fact));
+        let facts = pipeline.finish();
+        self.hand_on(facts, pipeline);
+    }
+
+    fn hand_on(&self, facts: Vec<Fact>, pipeline: &mut Pipeline) {
+        for fact in facts {
+            let exhibit = pipeline.exhibit(fact.passage());
+            self.sinks.take(fact, exhibit);
+        }
     }
 }

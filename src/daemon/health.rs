@@ -59,6 +59,8 @@ pub(super) struct Health {
     pub uptime_s: u64,
     pub cameras: Vec<CameraHealth>,
     pub journal: JournalHealth,
+    /// `null` where no images are kept.
+    pub evidence: Option<EvidenceHealth>,
     pub broker: Option<&'static str>,
     /// `null` where the machine does not say.
     pub machine: Option<Machine>,
@@ -92,8 +94,20 @@ pub(super) struct JournalHealth {
     pub failures: u64,
     /// Lines that the terminal was too slow for.
     pub unprinted: u64,
+    /// Facts about plates that are never stored.
+    pub unstored: u64,
     pub undelivered: u64,
     pub last_commit_ms: f64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct EvidenceHealth {
+    pub written: u64,
+    /// Passages whose pictures came too fast.
+    pub dropped: u64,
+    pub failed: u64,
+    pub erased: u64,
+    pub mib: u64,
 }
 
 /// One camera as the gatherer sees it.
@@ -111,6 +125,7 @@ pub(super) struct Gatherer {
     pub cameras: Vec<CameraPart>,
     pub journal: Arc<journal::Stats>,
     pub sinks: Arc<Counts>,
+    evidence: Option<Arc<journal::evidence::Stats>>,
     journal_path: PathBuf,
     clock: Arc<dyn Clock>,
     began: Moment,
@@ -122,11 +137,12 @@ impl Gatherer {
         cameras: Vec<CameraPart>,
         journal: Arc<journal::Stats>,
         sinks: Arc<Counts>,
+        evidence: Option<Arc<journal::evidence::Stats>>,
         journal_path: PathBuf,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let began = clock.now();
-        Self { cameras, journal, sinks, journal_path, clock, began, machine: Probes::open() }
+        Self { cameras, journal, sinks, evidence, journal_path, clock, began, machine: Probes::open() }
     }
 
     /// Looks at everything. `broker` is the publisher's state, where there is a publisher.
@@ -146,6 +162,24 @@ impl Gatherer {
                 format!("the broker is not reachable; {waiting} facts wait for it"),
             ));
         }
+        let images = self.evidence.as_ref().map(|stats| stats.snapshot());
+        let evidence = images.map(|images| {
+            let missed: u64 = self.cameras.iter().map(|part| part.chain.snapshot().pictures_missed).sum();
+            if images.failed > 0 {
+                let failed = images.failed;
+                problems.push((
+                    Verdict::Degraded,
+                    format!("the pictures of {failed} passages could not be written"),
+                ));
+            }
+            EvidenceHealth {
+                written: images.written,
+                dropped: images.dropped + missed,
+                failed: images.failed,
+                erased: images.erased,
+                mib: images.bytes >> 20,
+            }
+        });
         problems.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
         Health {
             v: 1,
@@ -161,9 +195,11 @@ impl Gatherer {
                 lost: snapshot.lost,
                 failures: snapshot.failures,
                 unprinted: self.sinks.unprinted.load(Ordering::Relaxed),
+                unstored: self.sinks.unstored.load(Ordering::Relaxed),
                 undelivered: snapshot.undelivered,
                 last_commit_ms: snapshot.last_commit_us as f64 / 1e3,
             },
+            evidence,
             broker,
             machine: self.machine.as_mut().map(|probes| probes.machine(&self.journal_path)),
         }

@@ -8,6 +8,7 @@
 
 mod camera_unit;
 pub mod chain;
+mod clock_watch;
 mod health;
 pub mod logging;
 mod machine;
@@ -24,6 +25,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{access, clock::Clock, config::Config, journal, publish};
+use clock_watch::ClockWatch;
 use health::{Gatherer, Health, Verdict};
 use notify::Notifier;
 use wiring::Wired;
@@ -102,6 +104,7 @@ async fn serve(
     let mut told: Option<Verdict> = None;
     let mut next_health = clock.now();
     let mut next_cleaning = clock.now();
+    let mut watch = ClockWatch::default();
     loop {
         tokio::select! {
             _ = interrupt.recv() => return Ok(()),
@@ -117,7 +120,8 @@ async fn serve(
                     next_health = clock.now() + config.health.every;
                     report(wired, &mut gatherer, notifier, &mut told);
                 }
-                if let Some(kept) = config.journal.retention.filter(|_| clock.now() >= next_cleaning) {
+                let steady = watch.is_steady(clock.now(), clock.wall());
+                if let Some(kept) = config.journal.retention.filter(|_| steady && clock.now() >= next_cleaning) {
                     next_cleaning = clock.now() + CLEANING;
                     wired.erase_older_than(kept, clock.wall());
                 }

@@ -3,6 +3,7 @@
 //! Gets frames, gives facts. No threads, no queues, no files: `camera_unit` moves the frames, `sinks` carries the
 //! facts on. Deterministic: the same frames with the same ids give the same facts.
 
+mod gallery;
 mod stats;
 
 use std::{collections::HashMap, sync::Arc};
@@ -14,12 +15,13 @@ use crate::{
     access::{self, Decision, Lists},
     clock::{Clock, Moment},
     detect::Detection,
-    fact::{self, Closed, Decided, Fact},
+    fact::{self, Closed, Decided, Exhibit, Fact},
     frame::{CameraId, Frame},
     passage::{self, Event, IdSource, Passage, PassageId, Passages, Priority, Receipt, Scene, TrackRead},
     read::choose::{self, Choice, History},
     track::{self, Step, TrackId, Tracker},
 };
+use gallery::Gallery;
 pub use stats::{Snapshot, Stats};
 
 /// What one camera's chain needs to know, apart from the networks.
@@ -34,6 +36,8 @@ pub struct Settings {
     pub lists: Arc<Lists>,
     /// Plates read in one frame at most, the most wanted first: a full car park must not stop the traffic.
     pub reads_per_frame: usize,
+    /// Pictures of best reads in memory at a time, those that wait to be written included; 0: none is wanted.
+    pub pictures: usize,
 }
 
 impl Settings {
@@ -46,6 +50,7 @@ impl Settings {
             passage: passage::Settings::default(),
             lists: Arc::default(),
             reads_per_frame: 6,
+            pictures: 0,
         }
     }
 }
@@ -60,6 +65,8 @@ pub struct Pipeline {
     histories: HashMap<TrackId, History>,
     /// Of passages that are decided and not yet closed.
     decisions: HashMap<PassageId, Decision>,
+    /// Where pictures are wanted.
+    gallery: Option<Gallery>,
     stats: Arc<Stats>,
     clock: Arc<dyn Clock>,
     detections: Vec<Detection>,
@@ -84,6 +91,7 @@ impl Pipeline {
             passages: Passages::new(camera, live, settings.passage.clone(), ids),
             histories: HashMap::new(),
             decisions: HashMap::new(),
+            gallery: (settings.pictures > 0).then(|| Gallery::new(settings.pictures)),
             settings: settings.clone(),
             stats,
             clock,
@@ -129,7 +137,17 @@ impl Pipeline {
         }
         self.last = Some((frame.captured, frame.wall));
         let decided = after(self.clock.now());
-        Ok(self.facts(events, frame.wall, Some(decided)))
+        let facts = self.facts(events, frame.wall, Some(decided));
+        if let Some(gallery) = &mut self.gallery {
+            gallery.look(frame, self.passages.best_frames());
+            self.stats.pictures_missed(gallery.missed());
+        }
+        Ok(facts)
+    }
+
+    /// The picture of a closed passage's best read; once.
+    pub fn exhibit(&mut self, passage: PassageId) -> Option<Exhibit> {
+        self.gallery.as_mut()?.take(passage)
     }
 
     /// Which of the plates in view are read in this frame, the most wanted first.
@@ -211,6 +229,9 @@ impl Pipeline {
                         facts.push(self.decide(passage.clone(), at, None));
                     }
                     let decision = self.decisions.remove(&passage.id);
+                    if let Some(gallery) = &mut self.gallery {
+                        gallery.close(passage.id, votes.first().map(|vote| vote.at), passage.best_area);
+                    }
                     facts.push(Fact::Closed(Closed { passage, reads: fact::summaries(&votes), decision }));
                 }
             }

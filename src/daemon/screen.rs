@@ -27,8 +27,9 @@ impl Screen {
                 match receiver.recv_timeout(Duration::from_secs(1)) {
                     Ok(fact) => {
                         let mut out = io::stdout().lock();
+                        let Some(line) = line(&fact, plates) else { continue };
                         // Nobody looks any more: go on recording without a screen.
-                        if writeln!(out, "{}", line(&fact, plates)).and_then(|()| out.flush()).is_err() {
+                        if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
                             return;
                         }
                     }
@@ -51,7 +52,8 @@ impl Drop for Screen {
     }
 }
 
-fn line(fact: &Fact, plates: bool) -> String {
+/// `None`: nothing that anybody watches.
+fn line(fact: &Fact, plates: bool) -> Option<String> {
     let plate = |reading: Option<&Reading>| match reading {
         None => ("(unreadable)".to_owned(), String::new()),
         Some(r) if plates => (r.text.to_string(), r.confidence.to_string()),
@@ -59,7 +61,8 @@ fn line(fact: &Fact, plates: bool) -> String {
     };
     let clock =
         |at: jiff::Timestamp| at.to_zoned_datetime(TimeZone::system()).strftime("%H:%M:%S").to_string();
-    match fact {
+    Some(match fact {
+        Fact::Evidence(_) => return None,
         Fact::Decided(d) => {
             let (text, confidence) = plate(d.reading.as_ref());
             let list = d.decision.list.as_deref().map(|l| format!(" on {l}")).unwrap_or_default();
@@ -84,5 +87,5 @@ fn line(fact: &Fact, plates: bool) -> String {
                 p.direction.map(|d| format!(", {}", d.as_str())).unwrap_or_default(),
             )
         }
-    }
+    })
 }

@@ -44,12 +44,34 @@ pub(super) fn pipeline(
         track: track::Settings { strong, zones: camera.zones.clone(), ..config.track.clone() },
         passage: config.passage.clone(),
         lists,
+        // The vehicles in view, and what waits to be written.
+        pictures: if config.evidence.is_some() { PICTURES } else { 0 },
         ..pipeline::Settings::new(camera.id.clone(), !is_recording(camera))
     }
 }
 
 pub(super) const fn is_recording(camera: &config::Camera) -> bool {
     matches!(camera.source, Source::Replay(_))
+}
+
+/// Pictures of one camera in memory: 8 of 1920x1080 are 25 MB.
+const PICTURES: usize = 8;
+/// Pictures of all cameras that may wait to be encoded.
+const PICTURES_WAITING: usize = 8;
+
+pub(super) fn evidence(config: &Config) -> Option<journal::evidence::Settings> {
+    let wanted = config.evidence.as_ref()?;
+    Some(journal::evidence::Settings {
+        folder: wanted.path.clone(),
+        plate: wanted.plate,
+        frame: wanted.frame,
+        quality: wanted.quality,
+        // No image outlives its passage.
+        retention: [wanted.retention, config.journal.retention].into_iter().flatten().min(),
+        largest_bytes: wanted.largest,
+        keep_free: wanted.keep_free,
+        queue: PICTURES_WAITING,
+    })
 }
 
 pub(super) fn journal(config: &Config) -> journal::Settings {

@@ -9,8 +9,12 @@ use std::sync::{
 };
 
 use crate::{
-    fact::Fact,
-    journal::{Handed, Writer},
+    access::Lists,
+    fact::{
+        Exhibit, Fact,
+        privacy::{Kept, Privacy},
+    },
+    journal::{Handed, Writer, evidence::Exhibitor},
 };
 
 /// Takes every fact of every camera.
@@ -20,6 +24,10 @@ pub(super) struct Sinks {
     screen: Option<SyncSender<Fact>>,
     /// Plates may stand in the log.
     log_plates: bool,
+    /// What of a fact may be remembered at all, by the lists that say whose plate it is.
+    privacy: Arc<Privacy>,
+    lists: Arc<Lists>,
+    evidence: Option<Exhibitor>,
     counts: Arc<Counts>,
 }
 
@@ -28,19 +36,40 @@ pub(super) struct Sinks {
 pub(super) struct Counts {
     /// Facts that the screen was too slow for.
     pub unprinted: AtomicU64,
+    /// Facts about plates that are never stored.
+    pub unstored: AtomicU64,
 }
 
 impl Sinks {
-    pub(super) fn new(journal: Writer, screen: Option<SyncSender<Fact>>, log_plates: bool) -> Self {
-        Self { journal, screen, log_plates, counts: Arc::default() }
+    pub(super) fn new(
+        journal: Writer,
+        screen: Option<SyncSender<Fact>>,
+        log_plates: bool,
+        (privacy, lists): (Privacy, Arc<Lists>),
+        evidence: Option<Exhibitor>,
+    ) -> Self {
+        Self {
+            journal,
+            screen,
+            log_plates,
+            privacy: Arc::new(privacy),
+            lists,
+            evidence,
+            counts: Arc::default(),
+        }
     }
 
     pub(super) fn counts(&self) -> &Arc<Counts> {
         &self.counts
     }
 
-    /// Hands a fact on.
-    pub(super) fn take(&self, fact: Fact) {
+    /// Hands a fact on, with the picture of a closed passage where there is one: as much of both as may be remembered.
+    pub(super) fn take(&self, fact: Fact, exhibit: Option<Exhibit>) {
+        let Kept::Fact { fact, images } = self.privacy.keep(fact, &self.lists) else {
+            self.counts.unstored.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let fact = *fact;
         self.log(&fact);
         if let Some(screen) = &self.screen
             && let Err(TrySendError::Full(_)) = screen.try_send(fact.clone())
@@ -55,6 +84,10 @@ impl Sinks {
                 // Counted by the journal, and each one is a loss that somebody has to know of.
                 tracing::error!(%passage, "fact lost: the journal does not take it and the reserve is full");
             }
+        }
+        // Behind its passage, so that the journal never vouches for a picture of nothing.
+        if let (Some(evidence), Some(exhibit), true) = (&self.evidence, exhibit, images) {
+            evidence.show(exhibit);
         }
     }
 
@@ -78,6 +111,9 @@ impl Sinks {
                 plate = self.shown(c.passage.reading.as_ref()),
                 "passage closed"
             ),
+            Fact::Evidence(e) => {
+                tracing::debug!(passage = %e.passage, images = e.images.len(), "evidence kept");
+            }
         }
     }
 

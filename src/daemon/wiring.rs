@@ -25,7 +25,7 @@ use crate::{
     clock::Clock,
     config::{self, Config},
     frame::CameraId,
-    journal::Journal,
+    journal::{Journal, evidence::Cabinet},
     publish::Publisher,
     shutdown::{Stop, Trigger, shutdown},
 };
@@ -65,6 +65,7 @@ pub(super) struct Wired {
     journal: Journal,
     sinks: Sinks,
     screen: Option<Screen>,
+    cabinet: Option<Cabinet>,
     stop: Trigger,
 }
 
@@ -98,15 +99,26 @@ impl Wired {
             }
             false => (None, None),
         };
-        let sinks = Sinks::new(journal.writer(), screen_sender, config.log.plates);
-        let (trigger, stop) = shutdown();
+        let (cabinet, exhibitor) = match settings::evidence(config) {
+            Some(settings) => {
+                let folder = settings.folder.display().to_string();
+                let opened = Cabinet::open(settings, journal.writer(), Arc::clone(clock));
+                let (cabinet, exhibitor) =
+                    opened.map_err(cannot_start(format!("the evidence in {folder}")))?;
+                (Some(cabinet), Some(exhibitor))
+            }
+            None => (None, None),
+        };
         let lists = Arc::new(Lists::load(config.lists.clone())?);
+        let privacy = (config.privacy.clone(), Arc::clone(&lists));
+        let sinks = Sinks::new(journal.writer(), screen_sender, config.log.plates, privacy, exhibitor);
+        let (trigger, stop) = shutdown();
         let parts = Shared { networks: &networks, lists: &lists, sinks: &sinks, clock, stop: &stop };
         let mut eyes = Vec::new();
         for camera in &config.cameras {
             eyes.push(eye(camera, config, &parts).map_err(cannot_start(format!("camera {}", camera.id)))?);
         }
-        Ok(Self { eyes, publisher, journal, sinks, screen, stop: trigger })
+        Ok(Self { eyes, publisher, journal, sinks, screen, cabinet, stop: trigger })
     }
 
     pub(super) fn units(&self) -> impl Iterator<Item = &UnitStatus> {
@@ -122,7 +134,8 @@ impl Wired {
         };
         let parts = self.eyes.iter().map(part).collect();
         let (stats, counts) = (self.journal.stats(), Arc::clone(self.sinks.counts()));
-        Gatherer::new(parts, stats, counts, self.journal.path().to_owned(), clock)
+        let evidence = self.cabinet.as_ref().map(Cabinet::stats);
+        Gatherer::new(parts, stats, counts, evidence, self.journal.path().to_owned(), clock)
     }
 
     /// There are cameras, all are recordings, and all their frames have been looked at.
@@ -158,12 +171,14 @@ impl Wired {
     /// Cameras first, then what they still hold, then the journal, then the publisher. Returns the facts that did
     /// not reach the disk.
     pub(super) fn stop(self, last_commit: Duration) -> usize {
-        let Self { mut eyes, publisher, journal, sinks, screen, stop } = self;
+        let Self { mut eyes, publisher, journal, sinks, screen, cabinet, stop } = self;
         eyes.iter_mut().for_each(|eye| eye.camera.stop());
         stop.stop();
         drop(eyes);
         drop(sinks);
         drop(screen);
+        // Writes what it was given, and records it.
+        drop(cabinet);
         let settled = journal.writer().flush(last_commit);
         if let Some((publisher, _)) = publisher {
             publisher.stop();

@@ -3,6 +3,7 @@
 //! A passage makes two facts with one id: *decided* as soon as the vote is sure, *closed* when the vehicle has
 //! left. The journal keeps them, `publish` tells of them; [`Outbox`] is the door between those two strangers.
 
+pub mod privacy;
 pub mod sample;
 
 use std::time::Duration;
@@ -12,7 +13,8 @@ use uuid::Uuid;
 
 use crate::{
     access::Decision,
-    frame::CameraId,
+    frame::{CameraId, Frame},
+    geometry::Rect,
     passage::{Cast, Passage, PassageId, Reading, Receipt},
     plate::{Confidence, PlateText},
 };
@@ -22,6 +24,8 @@ use crate::{
 pub enum Fact {
     Decided(Decided),
     Closed(Closed),
+    /// Not for the broker: what lies beside the journal, and what it has to look like.
+    Evidence(Evidence),
 }
 
 impl Fact {
@@ -29,6 +33,7 @@ impl Fact {
         match self {
             Self::Decided(decided) => decided.passage,
             Self::Closed(closed) => closed.passage.id,
+            Self::Evidence(evidence) => evidence.passage,
         }
     }
 }
@@ -54,6 +59,50 @@ pub struct Closed {
     /// What each read said, in the order of their frames.
     pub reads: Vec<ReadSummary>,
     pub decision: Option<Decision>,
+}
+
+/// The picture that a passage's best read was made on, on its way to the disk.
+#[derive(Debug, Clone)]
+pub struct Exhibit {
+    pub passage: PassageId,
+    pub frame: Frame,
+    /// Where the plate is in it.
+    pub area: Option<Rect>,
+}
+
+/// Images of a passage that lie on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evidence {
+    pub passage: PassageId,
+    pub camera: CameraId,
+    pub images: Vec<Image>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    pub kind: ImageKind,
+    /// Its path in the folder of evidence.
+    pub file: String,
+    pub bytes: u64,
+    pub sha256: [u8; 32],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageKind {
+    /// The plate, cut out.
+    Plate,
+    /// The whole picture.
+    Frame,
+}
+
+impl ImageKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Plate => "plate",
+            Self::Frame => "frame",
+        }
+    }
 }
 
 /// One read of a passage, as far as it is worth keeping.

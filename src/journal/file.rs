@@ -70,10 +70,7 @@ pub(super) fn open(path: &Path, settings: &Settings, clock: &dyn Clock) -> Resul
 }
 
 fn open_file(path: &Path, settings: &Settings, clock: &dyn Clock) -> Result<Opened, Why> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     std::fs::create_dir_all(folder).map_err(|error| Why::Folder { folder: folder.to_owned(), error })?;
     let lock = lock(path, folder)?;
     let (db, set_aside) = match open_checked(path, settings) {
@@ -89,6 +86,15 @@ fn open_file(path: &Path, settings: &Settings, clock: &dyn Clock) -> Result<Open
         Err(why) => return Err(why),
     };
     Ok(Opened { db, lock, set_aside })
+}
+
+/// Holds the journal as a daemon would, for something that no daemon may be in the way of.
+pub(super) fn lock_for(path: &Path) -> Result<Lock, String> {
+    lock(path, folder_of(path)).map_err(|why| why.to_string())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 
 fn lock(path: &Path, folder: &Path) -> Result<Lock, Why> {
@@ -125,6 +131,7 @@ fn open_checked(path: &Path, settings: &Settings) -> Result<Connection, Why> {
     db.pragma_update(None, "busy_timeout", 2000)?;
     // Before the first page is written, or it has no effect.
     db.pragma_update(None, "page_size", settings.page_size)?;
+    db.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     let mode: String = db.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if !mode.eq_ignore_ascii_case("wal") {
         tracing::warn!(journal = %path.display(), mode, "no write-ahead log here; commits take longer");

@@ -3,18 +3,31 @@
 //! [`Journal::open`] gives a [`Writer`] (facts in, never waiting long), [`Reader`]s (passages out) and the
 //! [`PendingFacts`] that the broker does not have yet. One thread writes; it commits what has queued up in one
 //! transaction, the fact and its place in the outbox together. Who is told of a fact is `publish`'s business.
+//!
+//! ```text
+//! body    a fact as bytes: what names nobody, and the rest        chain    each fact sealed by the one before it
+//! facts   the one precious table: append, read back               index    where to find a fact; can be made anew
+//! queue > writer   one thread, one transaction at a time          retention   what is too old goes
+//! evidence   images beside the file, vouched for by it             care     verify, back up, restore, maintain, erase
+//! reader  search  outbox   questions, on connections of their own
+//! ```
 
 pub mod bench;
+mod body;
+pub mod care;
 mod cells;
+mod chain;
+pub mod evidence;
+mod facts;
 mod file;
-mod inserts;
+mod index;
 mod outbox;
 mod pack;
 mod queue;
 mod reader;
 mod retention;
 mod schema;
-mod selects;
+mod search;
 mod stats;
 mod words;
 mod writer;
@@ -29,11 +42,13 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+pub use chain::{Fault, Verified};
 pub use file::OpenError;
 pub use outbox::PendingFacts;
 pub use queue::Handed;
 pub use reader::{Cursor, Filter, PlateFilter, Reader, ReaderError, Record};
 pub use schema::VERSION;
+pub use search::{Day, Days};
 pub use stats::{Snapshot, Stats};
 
 use crate::{clock::Clock, fact::Fact};
@@ -56,10 +71,13 @@ pub struct Settings {
     pub retry: (Duration, Duration),
     /// Keep an outbox: only where somebody empties it.
     pub outbox: bool,
-    /// Page size of a new file. Small pages, because a passage touches a handful of them and each is written whole.
+    /// Page size of a new file. Small pages, because a fact touches one or two of them and each is written whole.
     pub page_size: u32,
-    /// Size of the write-ahead log at which it is folded into the database.
+    /// Size of the write-ahead log at which it is folded into the database. Large, for pages that were written again
+    /// meanwhile are folded once.
     pub checkpoint_bytes: u32,
+    /// Facts that are taken into the index together.
+    pub index_batch: usize,
     /// The database never grows beyond this; `None`: as large as the disk.
     pub largest_bytes: Option<u64>,
     /// Time that the consistency check at the start may take, for it holds the first frame up; a large file is
@@ -80,7 +98,8 @@ impl Default for Settings {
             retry: (Duration::from_millis(100), Duration::from_secs(10)),
             outbox: false,
             page_size: 1024,
-            checkpoint_bytes: 4 << 20,
+            checkpoint_bytes: 16 << 20,
+            index_batch: 800,
             largest_bytes: None,
             check_limit: Duration::from_millis(250),
             reads_per_passage: 32,
@@ -104,11 +123,11 @@ impl Journal {
     /// Opens or makes the journal at `path`, upgrades it, and starts its writing thread.
     pub fn open(path: &Path, settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let opened = file::open(path, settings, clock.as_ref())?;
-        let queue = Arc::new(queue::Queue::new(settings.clone()));
         let stats = Arc::new(Stats::default());
         let (tell, recorded) = watch::channel(0);
         let writing = writer::Writing::new(opened.db, settings, clock, Arc::clone(&stats), tell)
             .map_err(|error| OpenError::new(path, error))?;
+        let queue = Arc::new(queue::Queue::new(settings.clone(), writing.delivered()));
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn({

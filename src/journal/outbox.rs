@@ -1,94 +1,71 @@
-//! The outbox: rows that name facts the broker does not have yet, handed on in order as whole facts.
+//! The outbox: facts that the broker does not have yet, handed on in order as whole facts.
+//!
+//! No table of its own: it is the end of the table of facts, behind the number that the broker has reached.
 
 use std::{path::Path, sync::Arc};
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::{
+    body,
+    facts::{STORED, Stored, nr_of_told, stored},
     queue::Queue,
     reader::{self, ReaderError},
-    selects,
-    words::Words,
-    writer::{KIND_CLOSED, KIND_DECIDED},
 };
-use crate::fact::{Closed, Fact, Lane, Outbox, OutboxError, Undelivered};
+use crate::fact::{Lane, Outbox, OutboxError, Undelivered};
 
 /// The journal's side of [`Outbox`].
 #[derive(Debug)]
 pub struct PendingFacts {
     db: Connection,
-    words: Words,
     queue: Arc<Queue>,
     stream: Uuid,
 }
 
-struct Pending {
-    seq: u64,
-    kind: i64,
-    id: [u8; 16],
-    recorded: i64,
-}
-
 impl PendingFacts {
     pub(super) fn open(path: &Path, queue: Arc<Queue>) -> Result<Self, ReaderError> {
-        let db = reader::connect_for_outbox(path)?;
+        let db = reader::connect(path)?;
         let stream: [u8; 16] = db
             .query_row("SELECT value FROM meta WHERE key = 'stream'", [], |row| row.get(0))
-            .map_err(|error| reader::failed(path, error))?;
-        Ok(Self { db, words: Words::default(), queue, stream: Uuid::from_bytes(stream) })
+            .map_err(|error| ReaderError::new(path, error))?;
+        Ok(Self { db, queue, stream: Uuid::from_bytes(stream) })
     }
 
-    fn pending(&self, after: u64, lane: Lane, limit: usize) -> rusqlite::Result<Vec<Pending>> {
-        let sql = match lane {
-            Lane::Everything => "SELECT seq, kind, passage, recorded FROM outbox WHERE seq > ?1 ORDER BY seq",
-            Lane::Decisions => {
-                "SELECT seq, kind, passage, recorded FROM outbox WHERE seq > ?1 AND kind = 0 ORDER BY seq"
+    fn pending(&self, after: u64, lane: Lane, limit: usize) -> rusqlite::Result<Vec<Stored>> {
+        let (delivered, _) = self.queue.delivered();
+        let nr = nr_of_told(&self.db, after.max(delivered))?;
+        let sql = format!("SELECT {STORED} FROM facts WHERE nr > ?1 ORDER BY nr");
+        let mut query = self.db.prepare_cached(&sql)?;
+        let mut rows = query.query([nr])?;
+        let mut pending = Vec::new();
+        while let Some(row) = rows.next()? {
+            if pending.len() >= limit {
+                break;
             }
-        };
-        let mut query = self.db.prepare_cached(sql)?;
-        let rows = query.query_map(params![after], |row| {
-            Ok(Pending { seq: row.get(0)?, kind: row.get(1)?, id: row.get(2)?, recorded: row.get(3)? })
-        })?;
-        // Acknowledged ones may stand in the table a little longer; they are not delivered twice for that.
-        let waiting =
-            |row: &rusqlite::Result<Pending>| !row.as_ref().is_ok_and(|row| self.queue.is_delivered(row.seq));
-        rows.filter(waiting).take(limit).collect()
-    }
-
-    fn fact(&mut self, pending: &Pending) -> rusqlite::Result<Option<Fact>> {
-        let decided = selects::select_decision(&self.db, &mut self.words, &pending.id)?;
-        match pending.kind {
-            KIND_DECIDED => Ok(decided.map(Fact::Decided)),
-            KIND_CLOSED => {
-                let Some(passage) = selects::select_passage(&self.db, &mut self.words, &pending.id)? else {
-                    return Ok(None);
-                };
-                let reads = selects::select_reads(
-                    &self.db,
-                    &pending.id,
-                    passage.reading.as_ref().map(|reading| &reading.text),
-                )?;
-                let decision = decided.map(|decided| decided.decision);
-                Ok(Some(Fact::Closed(Closed { passage, reads, decision })))
+            let kind: i64 = row.get(1)?;
+            let wanted = match lane {
+                Lane::Everything => body::is_told(kind),
+                Lane::Decisions => kind == body::DECIDED,
+            };
+            // Acknowledged ones may stand behind one that is not; they are not delivered twice for that.
+            if wanted && !self.queue.is_delivered(row.get(4)?) {
+                pending.push(stored(row)?);
             }
-            _ => Ok(None),
         }
+        Ok(pending)
     }
 
-    fn collect(&mut self, after: u64, lane: Lane, limit: usize) -> rusqlite::Result<Vec<Undelivered>> {
+    fn collect(&self, after: u64, lane: Lane, limit: usize) -> rusqlite::Result<Vec<Undelivered>> {
         let mut facts = Vec::new();
         for pending in self.pending(after, lane, limit)? {
-            match self.fact(&pending)? {
-                Some(fact) => facts.push(Undelivered {
-                    seq: pending.seq,
-                    recorded: super::cells::instant(pending.recorded, 3)?,
-                    fact,
-                }),
-                None => {
-                    // Erased by age a moment ago, or of a kind that this program does not know.
-                    tracing::warn!(seq = pending.seq, kind = pending.kind, "an outbox row without its fact");
-                    self.queue.deliver(&[pending.seq]);
+            let recorded = jiff::Timestamp::from_microsecond(pending.recorded).unwrap_or_default();
+            match pending.fact() {
+                Ok(Some(fact)) => facts.push(Undelivered { seq: pending.told, recorded, fact }),
+                Ok(None) => self.queue.deliver(&[pending.told]),
+                Err(error) => {
+                    tracing::warn!(fact = pending.nr, %error, "a fact cannot be understood; it is not delivered");
+                    self.queue.deliver(&[pending.told]);
                 }
             }
         }

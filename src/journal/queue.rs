@@ -28,7 +28,8 @@ pub enum Handed {
 #[derive(Debug, Default)]
 pub(super) struct Work {
     pub facts: Vec<Fact>,
-    pub delivered: Vec<u64>,
+    /// The broker has everything up to this number; `None`: nothing new.
+    pub delivered: Option<u64>,
     pub erase_before: Option<Timestamp>,
     pub stop: bool,
 }
@@ -36,14 +37,26 @@ pub(super) struct Work {
 #[derive(Debug, Default)]
 struct State {
     facts: VecDeque<Fact>,
-    /// Acknowledged by the broker, not yet taken out of the table.
-    delivered: BTreeSet<u64>,
+    /// The broker has everything up to here, and these beyond.
+    delivered: u64,
+    delivered_beyond: BTreeSet<u64>,
+    /// What of that is on the disk.
+    noted: u64,
     erase_before: Option<Timestamp>,
     /// Facts ever taken in, and facts ever settled (recorded, or given up).
     taken: u64,
     settled: u64,
     failing: bool,
     stop: bool,
+}
+
+impl State {
+    fn close_up(&mut self) {
+        while self.delivered_beyond.first() == Some(&(self.delivered + 1)) {
+            self.delivered_beyond.pop_first();
+            self.delivered += 1;
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -56,9 +69,10 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(settings: Settings) -> Self {
+    /// The broker has everything up to `delivered`.
+    pub(super) fn new(settings: Settings, delivered: u64) -> Self {
         Self {
-            state: Mutex::default(),
+            state: Mutex::new(State { delivered, noted: delivered, ..State::default() }),
             room: Condvar::new(),
             work: Condvar::new(),
             settled: Condvar::new(),
@@ -96,14 +110,33 @@ impl Queue {
         Handed::Queued
     }
 
+    /// The broker has these.
     pub(super) fn deliver(&self, seqs: &[u64]) {
         let mut state = self.lock();
-        state.delivered.extend(seqs);
+        let reached = state.delivered;
+        state.delivered_beyond.extend(seqs.iter().filter(|seq| **seq > reached));
+        state.close_up();
+        self.work.notify_one();
+    }
+
+    /// Nothing up to this number will be delivered any more.
+    pub(super) fn give_up_to(&self, seq: u64) {
+        let mut state = self.lock();
+        state.delivered = state.delivered.max(seq);
+        state.delivered_beyond = state.delivered_beyond.split_off(&(seq + 1));
+        state.close_up();
         self.work.notify_one();
     }
 
     pub(super) fn is_delivered(&self, seq: u64) -> bool {
-        self.lock().delivered.contains(&seq)
+        let state = self.lock();
+        seq <= state.delivered || state.delivered_beyond.contains(&seq)
+    }
+
+    /// Everything up to here, and how many beyond.
+    pub(super) fn delivered(&self) -> (u64, u64) {
+        let state = self.lock();
+        (state.delivered, state.delivered_beyond.len() as u64)
     }
 
     pub(super) fn erase_before(&self, time: Timestamp) {
@@ -131,7 +164,7 @@ impl Queue {
         let mut state = self.lock();
         let idle = |state: &mut State| {
             state.facts.is_empty()
-                && state.delivered.is_empty()
+                && state.delivered == state.noted
                 && state.erase_before.is_none()
                 && !state.stop
         };
@@ -147,20 +180,18 @@ impl Queue {
         self.room.notify_all();
         Work {
             facts,
-            delivered: state.delivered.iter().copied().take(self.settings.batch * 4).collect(),
+            delivered: (state.delivered > state.noted).then_some(state.delivered),
             erase_before: state.erase_before.take(),
             stop: state.stop && state.facts.is_empty(),
         }
     }
 
     /// The work is on the disk.
-    pub(super) fn done(&self, facts: usize, delivered: &[u64]) {
+    pub(super) fn done(&self, facts: usize, delivered: Option<u64>) {
         let mut state = self.lock();
         state.failing = false;
         state.settled += facts as u64;
-        for seq in delivered {
-            state.delivered.remove(seq);
-        }
+        state.noted = state.noted.max(delivered.unwrap_or(0));
         self.settled.notify_all();
     }
 

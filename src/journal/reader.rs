@@ -3,12 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OpenFlags, types::Value};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{schema, selects, words::Words};
+use super::{
+    body::{self, BodyError},
+    schema,
+    search::{self, Days},
+};
 use crate::{
     access::Decision,
-    fact::{Decided, ReadSummary},
+    fact::{Closed, Decided, Evidence, Fact, ReadSummary},
     frame::CameraId,
     passage::{Passage, PassageId},
     plate::PlateText,
@@ -26,7 +30,7 @@ pub struct ReaderError {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Why {
+pub(super) enum Why {
     #[error("there is no such file; the daemon makes it when it first runs")]
     Missing,
     #[error("it is no journal, or broken: {0}")]
@@ -37,6 +41,8 @@ enum Why {
     Schema(schema::SchemaError),
     #[error("{0}")]
     Sqlite(rusqlite::Error),
+    #[error("fact {nr} cannot be understood: {error}")]
+    Body { nr: u64, error: BodyError },
 }
 
 impl From<rusqlite::Error> for Why {
@@ -73,8 +79,8 @@ pub enum PlateFilter {
 /// A place in the list, newest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
-    began: Timestamp,
-    id: PassageId,
+    pub(super) began: Timestamp,
+    pub(super) id: PassageId,
 }
 
 impl Cursor {
@@ -88,7 +94,16 @@ impl Cursor {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
     pub passage: Passage,
+    pub reads: Vec<ReadSummary>,
     pub decision: Option<Decision>,
+    /// Its plate was erased.
+    pub erased: bool,
+}
+
+impl From<(Closed, bool)> for Record {
+    fn from((Closed { passage, reads, decision }, erased): (Closed, bool)) -> Self {
+        Self { passage, reads, decision, erased }
+    }
 }
 
 /// A read-only connection to a journal, whether or not a daemon is writing it.
@@ -96,158 +111,80 @@ pub struct Record {
 pub struct Reader {
     path: PathBuf,
     db: Connection,
-    words: Words,
 }
 
 impl Reader {
     pub fn open(path: &Path) -> Result<Self, ReaderError> {
-        connect(path)
-            .map(|db| Self { path: path.to_owned(), db, words: Words::default() })
-            .map_err(|why| ReaderError { path: path.to_owned(), why })
+        connect(path).map(|db| Self { path: path.to_owned(), db })
     }
 
     /// The newest passages that fit, newest first.
     pub fn passages(&mut self, filter: &Filter) -> Result<Vec<Record>, ReaderError> {
-        self.list(filter).map_err(|error| self.failed(error))
+        search::list(&self.db, filter, MOST).map_err(|why| self.failed(why))
     }
 
     /// How many passages fit (`after` and `limit` do not count).
     pub fn count(&mut self, filter: &Filter) -> Result<u64, ReaderError> {
-        self.counted(filter).map_err(|error| self.failed(error))
+        search::count(&self.db, filter).map_err(|why| self.failed(why))
     }
 
-    /// One passage, with the characters of its vote.
+    /// Passages per day of this time zone, from the first day to the last; days without any are left out.
+    pub fn days(&mut self, filter: &Filter, zone: &jiff::tz::TimeZone) -> Result<Days, ReaderError> {
+        search::days(&self.db, filter, zone).map_err(|why| self.failed(why))
+    }
+
+    /// One passage.
     pub fn passage(&mut self, id: PassageId) -> Result<Option<Record>, ReaderError> {
-        self.one(id).map_err(|error| self.failed(error))
+        let found = search::of_kind(&self.db, id, body::CLOSED).map_err(|why| self.failed(why))?;
+        Ok(found.and_then(|(fact, erased)| match fact {
+            Fact::Closed(closed) => Some((closed, erased).into()),
+            _ => None,
+        }))
     }
 
     /// The decision of a passage, with the vote as it stood then.
     pub fn decision(&mut self, id: PassageId) -> Result<Option<Decided>, ReaderError> {
-        selects::select_decision(&self.db, &mut self.words, id.0.as_bytes())
-            .map_err(|error| self.failed(error))
+        let found = search::of_kind(&self.db, id, body::DECIDED).map_err(|why| self.failed(why))?;
+        Ok(found.and_then(|(fact, _)| match fact {
+            Fact::Decided(decided) => Some(decided),
+            _ => None,
+        }))
     }
 
-    /// What each read of a passage said; nothing for a passage that is not there.
-    pub fn reads(&mut self, passage: &Passage) -> Result<Vec<ReadSummary>, ReaderError> {
-        let own = passage.reading.as_ref().map(|reading| &reading.text);
-        selects::select_reads(&self.db, passage.id.0.as_bytes(), own).map_err(|error| self.failed(error))
+    /// The images that were kept of a passage.
+    pub fn evidence(&mut self, id: PassageId) -> Result<Option<Evidence>, ReaderError> {
+        let found = search::of_kind(&self.db, id, body::EVIDENCE).map_err(|why| self.failed(why))?;
+        Ok(found.and_then(|(fact, _)| match fact {
+            Fact::Evidence(evidence) => Some(evidence),
+            _ => None,
+        }))
     }
 
-    fn failed(&self, error: rusqlite::Error) -> ReaderError {
-        ReaderError { path: self.path.clone(), why: error.into() }
-    }
-
-    fn one(&mut self, id: PassageId) -> rusqlite::Result<Option<Record>> {
-        let id = id.0.as_bytes();
-        let Some(mut passage) = selects::select_passage(&self.db, &mut self.words, id)? else {
-            return Ok(None);
-        };
-        if let Some(reading) = &mut passage.reading {
-            reading.chars = selects::chars(&self.db, id)?;
-        }
-        self.record(passage).map(Some)
-    }
-
-    fn list(&mut self, filter: &Filter) -> rusqlite::Result<Vec<Record>> {
-        let Some(Terms { mut terms, mut values }) = self.terms(filter)? else { return Ok(Vec::new()) };
-        if let Some(after) = filter.after {
-            terms.push("began <= ? AND (began, id) < (?, ?)");
-            let began = Value::Integer(after.began.as_microsecond());
-            values.extend([began.clone(), began, Value::Blob(after.id.0.as_bytes().to_vec())]);
-        }
-        values.push(Value::Integer(filter.limit.unwrap_or(MOST).min(MOST) as i64));
-        // The inner search needs an index only; rows are fetched for those that it found.
-        let sql = format!(
-            "SELECT {} FROM passages WHERE id IN
-                (SELECT id FROM passages{} ORDER BY began DESC, id DESC LIMIT ?)
-            ORDER BY began DESC, id DESC",
-            selects::PASSAGE,
-            where_all(&terms)
-        );
-        let passages: Vec<Passage> = {
-            let (db, words) = (&self.db, &mut self.words);
-            let mut query = db.prepare_cached(&sql)?;
-            let found = query
-                .query_map(rusqlite::params_from_iter(values), |row| selects::passage(db, words, row))?;
-            found.collect::<rusqlite::Result<_>>()?
-        };
-        passages.into_iter().map(|passage| self.record(passage)).collect()
-    }
-
-    fn counted(&mut self, filter: &Filter) -> rusqlite::Result<u64> {
-        let Some(Terms { terms, values }) = self.terms(filter)? else { return Ok(0) };
-        let sql = format!("SELECT count(*) FROM passages{}", where_all(&terms));
-        self.db.prepare_cached(&sql)?.query_row(rusqlite::params_from_iter(values), |row| row.get(0))
-    }
-
-    fn record(&mut self, passage: Passage) -> rusqlite::Result<Record> {
-        let decided = selects::select_decision(&self.db, &mut self.words, passage.id.0.as_bytes())?;
-        Ok(Record { passage, decision: decided.map(|decided| decided.decision) })
-    }
-
-    /// The filter as SQL; `None` if nothing can fit.
-    fn terms(&self, filter: &Filter) -> rusqlite::Result<Option<Terms>> {
-        let mut sql = Terms::default();
-        if let Some(plate) = &filter.plate {
-            match plate {
-                PlateFilter::Exactly(text) => sql.add("plate = ?", Value::Text(text.as_str().to_owned())),
-                PlateFilter::StartsWith(text) => {
-                    sql.add("plate >= ?", Value::Text(text.as_str().to_owned()));
-                    // Plates consist of A-Z and 0-9, all of which sort before a lower-case letter.
-                    sql.add("plate < ?", Value::Text(format!("{text}a")));
-                }
-            }
-        }
-        if let Some(since) = filter.since {
-            sql.add("began >= ?", Value::Integer(since.as_microsecond()));
-        }
-        if let Some(until) = filter.until {
-            sql.add("began < ?", Value::Integer(until.as_microsecond()));
-        }
-        if let Some(camera) = &filter.camera {
-            let Some(number) = self.words.find(&self.db, camera.as_str())? else { return Ok(None) };
-            sql.add("camera = ?", Value::Integer(number));
-        }
-        Ok(Some(sql))
+    fn failed(&self, why: Why) -> ReaderError {
+        ReaderError { path: self.path.clone(), why }
     }
 }
 
-#[derive(Default)]
-struct Terms {
-    terms: Vec<&'static str>,
-    values: Vec<Value>,
-}
-
-impl Terms {
-    fn add(&mut self, term: &'static str, value: Value) {
-        self.terms.push(term);
-        self.values.push(value);
+impl ReaderError {
+    pub(super) fn new(path: &Path, error: rusqlite::Error) -> Self {
+        Self { path: path.to_owned(), why: error.into() }
     }
 }
 
-fn where_all(terms: &[&str]) -> String {
-    if terms.is_empty() { String::new() } else { format!(" WHERE {}", terms.join(" AND ")) }
-}
-
-fn connect(path: &Path) -> Result<Connection, Why> {
-    if !path.exists() {
-        return Err(Why::Missing);
-    }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
-    db.pragma_update(None, "busy_timeout", 2000)?;
-    schema::check(&db).map_err(|error| match error {
-        schema::SchemaError::Sqlite(error) => Why::from(error),
-        other => Why::Schema(other),
-    })?;
-    Ok(db)
-}
-
-/// A connection for the outbox, which lives beside this file.
-pub(super) fn connect_for_outbox(path: &Path) -> Result<Connection, ReaderError> {
-    connect(path).map_err(|why| ReaderError { path: path.to_owned(), why })
-}
-
-pub(super) fn failed(path: &Path, error: rusqlite::Error) -> ReaderError {
-    ReaderError { path: path.to_owned(), why: error.into() }
+/// A read-only connection to a journal of our version.
+pub(super) fn connect(path: &Path) -> Result<Connection, ReaderError> {
+    let connected = || -> Result<Connection, Why> {
+        if !path.exists() {
+            return Err(Why::Missing);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags)?;
+        db.pragma_update(None, "busy_timeout", 2000)?;
+        schema::check(&db).map_err(|error| match error {
+            schema::SchemaError::Sqlite(error) => Why::from(error),
+            other => Why::Schema(other),
+        })?;
+        Ok(db)
+    };
+    connected().map_err(|why| ReaderError { path: path.to_owned(), why })
 }

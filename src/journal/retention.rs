@@ -1,81 +1,116 @@
-//! Erasing what is too old, a bounded piece at a time.
+//! Erasing: what is too old, a bounded piece at a time from the beginning; and a plate, wherever it stands.
+//!
+//! Either keeps the chain provable: cutting off the beginning moves its anchor, an erased plate leaves a digest.
 
-use jiff::Timestamp;
-use rusqlite::{Connection, ToSql, TransactionBehavior};
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, TransactionBehavior};
 
-use super::writer;
+use super::{
+    chain::{self, Anchor},
+    facts::{STORED, Stored, stored},
+    index,
+    words::Words,
+};
+use crate::plate::PlateText;
+
+/// A time of recording later than this from now was a clock that went wrong, and says nothing about age.
+const WRONG_CLOCK: SignedDuration = SignedDuration::from_hours(24);
 
 /// What one piece of erasing did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Erased {
     pub passages: usize,
-    /// Facts that were still to be delivered.
-    pub undelivered: usize,
+    /// Of the facts for the broker, all up to this number are gone.
+    pub told: u64,
     /// There is more to erase.
     pub more: bool,
 }
 
-/// Erases at most `limit` passages that began before `time`, with their reads, decisions and outbox rows.
+/// Erases the facts at the beginning that were recorded before `time`, at most `limit`. The newest fact keeps its row,
+/// on which the next one builds, and loses its content.
 pub(super) fn erase_before(
     db: &mut Connection,
+    words: &mut Words,
     time: Timestamp,
+    now: Timestamp,
     limit: usize,
-    seq: u64,
 ) -> rusqlite::Result<Erased> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let mut erased = Erased::default();
-    let mut gone =
-        pick(&transaction, "SELECT id FROM passages WHERE began < ?1 ORDER BY began LIMIT ?2", time, limit)?;
-    erased.passages = gone.len();
-    erased.more = gone.len() == limit;
-    // Decisions whose passage never closed, for the power went first. Ids sort by time: with the older passages
-    // gone, hardly anything but these has an id so old, and the search stays short.
-    const ORPHANS: &str = "SELECT passage FROM decisions WHERE at < ?1 AND passage < ?3
-        AND NOT EXISTS (SELECT 1 FROM passages WHERE id = passage) ORDER BY passage LIMIT ?2";
-    if !erased.more {
-        gone.extend(pick(&transaction, ORPHANS, time, limit)?);
-    }
-    for id in &gone {
-        for sql in [
-            "DELETE FROM passages WHERE id = ?1",
-            "DELETE FROM reads WHERE passage = ?1",
-            "DELETE FROM decisions WHERE passage = ?1",
-        ] {
-            transaction.prepare_cached(sql)?.execute([id])?;
+    let (time, wrong) = (time.as_microsecond(), now.saturating_add(WRONG_CLOCK).unwrap_or(Timestamp::MAX));
+    let mut old: Vec<(Stored, chain::Hash)> = Vec::new();
+    {
+        let sql = format!("SELECT {STORED}, hash FROM facts ORDER BY nr LIMIT ?1");
+        let mut query = transaction.prepare_cached(&sql)?;
+        let mut rows = query.query([limit])?;
+        while let Some(row) = rows.next()? {
+            let fact = stored(row)?;
+            if fact.recorded >= time && fact.recorded <= wrong.as_microsecond() {
+                break;
+            }
+            old.push((fact, row.get(7)?));
         }
     }
-    // The outbox in its own order: rows this old at its head. A younger row of an erased passage is dropped when
-    // it is its turn to be delivered.
-    let old: Vec<u64> = {
-        let mut head =
-            transaction.prepare_cached("SELECT seq, recorded FROM outbox ORDER BY seq LIMIT ?1")?;
-        let rows = head
-            .query_map([limit.saturating_mul(2)], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, i64>(1)?)))?;
-        let rows: Vec<(u64, i64)> = rows.collect::<rusqlite::Result<_>>()?;
-        rows.into_iter().take_while(|(_, at)| *at < time.as_microsecond()).map(|(seq, _)| seq).collect()
-    };
-    for seq in &old {
-        transaction.prepare_cached("DELETE FROM outbox WHERE seq = ?1")?.execute([seq])?;
-    }
-    erased.undelivered = old.len();
-    erased.more |= old.len() == limit.saturating_mul(2);
-    if old.last() == Some(&seq) {
-        writer::remember_seq(&transaction, seq)?;
+    let mut erased = Erased { more: old.len() == limit, ..Erased::default() };
+    let newest: Option<u64> = transaction.query_row("SELECT max(nr) FROM facts", [], |row| row.get(0))?;
+    for (fact, hash) in &old {
+        let entry = fact.entry().ok().flatten();
+        index::remove(&transaction, words, fact.nr, &fact.id, entry.as_ref())?;
+        erased.passages += usize::from(entry.is_some());
+        erased.told = fact.told;
+        if Some(fact.nr) == newest {
+            erase_content(&transaction, fact.nr, true)?;
+            continue;
+        }
+        transaction.prepare_cached("DELETE FROM facts WHERE nr = ?1")?.execute([fact.nr])?;
+        transaction.prepare_cached("DELETE FROM erased WHERE nr = ?1")?.execute([fact.nr])?;
+        chain::write_anchor(&transaction, &Anchor { nr: fact.nr, hash: *hash })?;
     }
     transaction.commit()?;
     Ok(erased)
 }
 
-fn pick(db: &Connection, sql: &str, time: Timestamp, limit: usize) -> rusqlite::Result<Vec<Vec<u8>>> {
-    let mut query = db.prepare_cached(sql)?;
-    let values: [&dyn ToSql; 3] = [&time.as_microsecond(), &limit, &oldest_id(time)];
-    // The search by time has no use for the id.
-    let values = values.get(..query.parameter_count()).unwrap_or(&values);
-    query.query_map(values, |row| row.get(0))?.collect()
+/// Erases all that is personal of every fact that names this plate; returns the passages of these facts. In the
+/// caller's transaction.
+pub(super) fn erase_plate(db: &Connection, plate: &PlateText) -> rusqlite::Result<Vec<[u8; 16]>> {
+    // A text in a personal part stands behind its own length: as a MessagePack string, or in packed reads. So a plate
+    // that is only a part of a longer one is not found.
+    let behind = |marker: u8| [&[marker], plate.as_str().as_bytes()].concat();
+    let length = u8::try_from(plate.as_str().len()).unwrap_or(u8::MAX);
+    let sql =
+        format!("SELECT {STORED} FROM facts WHERE instr(personal, ?1) OR instr(personal, ?2) ORDER BY nr");
+    let found: Vec<Stored> = {
+        let mut query = db.prepare(&sql)?;
+        let rows = query.query_map((behind(0xa0 | length), behind(length)), stored)?;
+        rows.collect::<rusqlite::Result<_>>()?
+    };
+    let mut passages: Vec<[u8; 16]> = Vec::new();
+    for fact in &found {
+        if let Ok(Some(entry)) = fact.entry() {
+            index::remove_plate(db, fact.nr, &entry)?;
+        }
+        erase_content(db, fact.nr, false)?;
+        passages.push(fact.id);
+    }
+    passages.sort_unstable();
+    passages.dedup();
+    Ok(passages)
 }
 
-/// No id made at `time` or later sorts before this.
-fn oldest_id(time: Timestamp) -> [u8; 16] {
-    let millis = u128::try_from(time.as_millisecond()).unwrap_or(0) & 0xffff_ffff_ffff;
-    (millis << 80).to_be_bytes()
+/// Takes a fact's personal part away, or all of it, and leaves the digests.
+fn erase_content(db: &Connection, nr: u64, all: bool) -> rusqlite::Result<()> {
+    let (open, personal): (Option<Vec<u8>>, Option<Vec<u8>>) = db
+        .prepare_cached("SELECT open, personal FROM facts WHERE nr = ?1")?
+        .query_row([nr], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let digest = |bytes: &Option<Vec<u8>>| bytes.as_deref().map(chain::digest);
+    db.prepare_cached(
+        "INSERT INTO erased VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET
+            open = coalesce(open, excluded.open), personal = coalesce(personal, excluded.personal)",
+    )?
+    .execute((nr, digest(&open.filter(|_| all)), digest(&personal)))?;
+    let sql = if all {
+        "UPDATE facts SET open = NULL, personal = NULL WHERE nr = ?1"
+    } else {
+        "UPDATE facts SET personal = NULL WHERE nr = ?1"
+    };
+    db.prepare_cached(sql)?.execute([nr]).map(|_| ())
 }

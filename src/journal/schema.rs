@@ -10,7 +10,7 @@ const APPLICATION_ID: i32 = 0x414d_534c;
 
 /// What each step does. Step n brings a database from version n-1 to n.
 const STEPS: [&str; 2] =
-    [include_str!("migrations/0001_passages.sql"), include_str!("migrations/0002_outbox.sql")];
+    [include_str!("migrations/0001_facts.sql"), include_str!("migrations/0002_index.sql")];
 
 /// The version that this program writes.
 pub const VERSION: usize = STEPS.len();
@@ -70,7 +70,7 @@ fn upgrade_to(db: &mut Connection, wanted: usize) -> Result<(), SchemaError> {
     }
     if found == 0 {
         step.pragma_update(None, "application_id", APPLICATION_ID)?;
-        step.execute("INSERT INTO meta VALUES ('stream', ?1), ('seq', 0)", [Uuid::now_v7().as_bytes()])?;
+        step.execute("INSERT INTO meta VALUES ('stream', ?1), ('indexed', 0)", [Uuid::now_v7().as_bytes()])?;
     }
     step.pragma_update(None, "user_version", u32::try_from(wanted).unwrap_or(u32::MAX))?;
     step.commit()?;

@@ -4,9 +4,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Cursor, Filter, Handed, Journal, PlateFilter, Reader, Settings, file};
+use super::{Cursor, Filter, Handed, Journal, PlateFilter, Reader, Record, Settings, file};
 use crate::{
-    clock::{Clock, SystemClock},
+    clock::{Clock, ManualClock, SystemClock},
     fact::{Closed, Fact, Lane, Outbox, sample},
     frame::CameraId,
     plate::PlateText,
@@ -33,7 +33,7 @@ fn record(journal: &Journal, numbers: std::ops::Range<u64>) {
     assert!(writer.flush(SOON), "{:?}", journal.stats().snapshot());
 }
 
-fn list(path: &Path, filter: &Filter) -> Vec<super::Record> {
+fn list(path: &Path, filter: &Filter) -> Vec<Record> {
     Reader::open(path).unwrap().passages(filter).unwrap()
 }
 
@@ -61,18 +61,13 @@ fn a_passage_comes_back_as_it_was_recorded() {
 
     let mut reader = journal.reader().unwrap();
     for one in [&closed, &bare] {
-        let record = reader.passage(one.passage.id).unwrap().unwrap();
-        let reads = reader.reads(&one.passage).unwrap();
-        assert_eq!(Closed { passage: record.passage, reads, decision: record.decision }, *one);
+        let Record { passage, reads, decision, erased } = reader.passage(one.passage.id).unwrap().unwrap();
+        assert_eq!((Closed { passage, reads, decision }, erased), (one.clone(), false));
     }
     let mut pending = journal.pending_facts().unwrap();
     let facts: Vec<Fact> =
         pending.undelivered(0, Lane::Everything, 9).unwrap().into_iter().map(|one| one.fact).collect();
-    let mut told = closed;
-    if let Some(reading) = &mut told.passage.reading {
-        reading.chars.clear();
-    }
-    assert_eq!(facts, [Fact::Closed(told), Fact::Closed(bare)], "all but the vote's characters is told");
+    assert_eq!(facts, [Fact::Closed(closed), Fact::Closed(bare)]);
 }
 
 #[test]
@@ -107,14 +102,14 @@ fn passages_are_listed_newest_first_page_by_page_and_filtered() {
     assert_eq!(paged, all);
 
     let mut reader = Reader::open(&path).unwrap();
-    let mut check = |filter: Filter, fits: &dyn Fn(&super::Record) -> bool| {
+    let mut check = |filter: Filter, fits: &dyn Fn(&Record) -> bool| {
         let expected: Vec<_> = all.iter().filter(|record| fits(record)).cloned().collect();
         assert!(!expected.is_empty() && expected.len() < all.len(), "the case tells nothing");
         assert_eq!(reader.passages(&filter).unwrap(), expected, "{filter:?}");
         assert_eq!(reader.count(&filter).unwrap(), expected.len() as u64, "{filter:?}");
     };
     let text = all[30].passage.reading.as_ref().unwrap().text.clone();
-    let has = |record: &super::Record, start: &str| {
+    let has = |record: &Record, start: &str| {
         record.passage.reading.as_ref().is_some_and(|reading| reading.text.as_str().starts_with(start))
     };
     let exact = Filter { plate: Some(PlateFilter::Exactly(text.clone())), ..Filter::default() };
@@ -266,7 +261,7 @@ fn a_full_disk_loses_nothing_that_fits_in_memory_and_is_told() {
 fn a_full_reserve_loses_facts_and_counts_every_one() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings { queue: 2, reserve: 3, patience: Duration::ZERO, ..Settings::default() };
-    let (queue, stats) = (super::queue::Queue::new(settings), super::Stats::default());
+    let (queue, stats) = (super::queue::Queue::new(settings, 0), super::Stats::default());
     let handed: Vec<Handed> =
         (0..7).map(|n| queue.hand_over(Fact::Closed(sample::closed(n)), &stats)).collect();
     use Handed::{Lost, Queued, Spilled};
@@ -285,7 +280,7 @@ fn an_odd_fact_is_given_up_alone() {
     // A rule that refuses one plate stands for anything the database may object to in one fact only.
     let odd = sample::closed(2).passage.reading.unwrap().text;
     let trigger = format!(
-        "CREATE TRIGGER odd BEFORE INSERT ON passages WHEN new.plate = '{odd}'
+        "CREATE TRIGGER odd BEFORE INSERT ON facts WHEN instr(new.personal, '{odd}')
          BEGIN SELECT raise(ABORT, 'odd'); END"
     );
     rusqlite::Connection::open(&path).unwrap().execute_batch(&trigger).unwrap();
@@ -299,36 +294,102 @@ fn an_odd_fact_is_given_up_alone() {
     assert_eq!(list(&path, &Filter::default()).len(), 5);
 }
 
+fn wait_for(what: &str, mut is_true: impl FnMut() -> bool) {
+    let clock = SystemClock::start();
+    while !is_true() {
+        assert!(clock.now().as_micros() < 20_000_000, "waited in vain: {what}");
+        clock.sleep(Duration::from_millis(2));
+    }
+}
+
 #[test]
 fn old_passages_are_erased_with_all_that_belongs_to_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
-    let journal = open(&path, &with_outbox());
-    record(&journal, 0..1300);
-    let cut = sample::closed(1200).passage.began;
-    // Decided, and never closed: the power went. One is old, one is young.
-    for n in [3000, 3001] {
-        let mut orphan = sample::decided(&sample::closed(n));
-        if n == 3000 {
-            let old = sample::decided(&sample::closed(77));
-            orphan.at = old.at;
-            orphan.passage.0 = uuid::Uuid::from_u128(old.passage.0.as_u128() ^ 0xfff_0000);
-        }
-        journal.writer().record(Fact::Decided(orphan));
-    }
-    assert!(journal.writer().flush(SOON));
+    let clock = Arc::new(ManualClock::at("2026-11-25T12:00:00Z".parse().unwrap()));
+    let journal = Journal::open(&path, &with_outbox(), Arc::<ManualClock>::clone(&clock)).unwrap();
+    // 2400 facts now, 200 an hour later.
+    record(&journal, 0..1200);
+    clock.advance(Duration::from_secs(3600));
+    record(&journal, 1200..1300);
+    let cut = clock.wall().checked_sub(jiff::SignedDuration::from_mins(1)).unwrap();
     journal.writer().erase_before(cut);
-    let waited = SystemClock::start();
-    while journal.stats().snapshot().erased < 1200 && waited.now().as_micros() < 20_000_000 {
-        waited.sleep(Duration::from_millis(2));
-    }
-    journal.close(SOON);
+    wait_for("the erasure", || journal.stats().snapshot().erased == 1200);
+    assert_eq!(journal.stats().snapshot().undelivered_dropped, 2400);
+    record(&journal, 1300..1301);
+    let mut reader = journal.reader().unwrap();
+    assert_eq!(reader.passage(sample::closed(7).passage.id).unwrap(), None);
+    assert_eq!(reader.count(&Filter::default()).unwrap(), 101);
+    let days = reader.days(&Filter::default(), &jiff::tz::TimeZone::UTC).unwrap();
+    assert_eq!(days.values().map(|day| day.passages).sum::<u64>(), 101);
+    let seqs = journal.pending_facts().unwrap().undelivered(0, Lane::Everything, 9).unwrap();
+    assert_eq!(seqs.first().map(|one| one.seq), Some(2401), "what is left keeps its number");
+    assert_eq!(journal.close(SOON), 0);
     let db = rusqlite::Connection::open(&path).unwrap();
-    for (table, left) in [("passages", 100), ("decisions", 101), ("reads", 100)] {
+    for (table, left) in [("facts", 202), ("by_plate", 100), ("by_time", 100), ("by_id", 200)] {
         let count = format!("SELECT count(*) FROM {table}");
         assert_eq!(db.query_row(&count, [], |row| row.get::<_, u32>(0)).unwrap(), left, "{table}");
     }
-    assert!(list(&path, &Filter::default()).iter().all(|record| record.passage.began >= cut));
+    let verified = super::chain::verify(&db).unwrap();
+    assert_eq!((verified.facts, verified.pruned, verified.faults), (202, 2400, vec![]));
+}
+
+#[test]
+fn a_clock_that_went_wrong_neither_erases_nor_blocks_the_erasure() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let clock = Arc::new(ManualClock::at("2026-11-25T12:00:00Z".parse().unwrap()));
+    let journal = Journal::open(&path, &Settings::default(), Arc::<ManualClock>::clone(&clock)).unwrap();
+    let began = clock.wall();
+    record(&journal, 0..10);
+    // Ten years ahead for a moment, then back.
+    clock.jump_wall_to(began.saturating_add(jiff::SignedDuration::from_hours(87_600)).unwrap());
+    record(&journal, 10..20);
+    clock.jump_wall_to(began.saturating_add(jiff::SignedDuration::from_hours(2)).unwrap());
+    record(&journal, 20..30);
+    journal.writer().erase_before(began.saturating_add(jiff::SignedDuration::from_hours(1)).unwrap());
+    wait_for("the erasure", || journal.stats().snapshot().erased == 20);
+    assert_eq!(list(&path, &Filter::default()).len(), 10);
+}
+
+#[test]
+fn the_index_and_what_it_does_not_hold_yet_give_the_same_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (early, late) = (folder.path().join("early.db"), folder.path().join("late.db"));
+    let often = Settings { index_batch: 16, ..Settings::default() };
+    let indexed = open(&early, &often);
+    record(&indexed, 0..300);
+    let behind = open(&late, &Settings { index_batch: 1_000_000, ..Settings::default() });
+    record(&behind, 0..300);
+    let text = |n: u64| sample::closed(n).passage.reading.unwrap().text;
+    let began = |n: u64| sample::closed(n).passage.began;
+    let filters = [
+        Filter::default(),
+        Filter { limit: Some(13), ..Filter::default() },
+        Filter { plate: Some(PlateFilter::Exactly(text(17))), ..Filter::default() },
+        Filter { plate: Some(PlateFilter::StartsWith(plate(&text(17).as_str()[..1]))), ..Filter::default() },
+        Filter { since: Some(began(50)), until: Some(began(280)), limit: Some(7), ..Filter::default() },
+        Filter { camera: Some(CameraId::new("gate-in")), limit: Some(40), ..Filter::default() },
+    ];
+    for filter in filters {
+        assert_eq!(list(&early, &filter), list(&late, &filter), "{filter:?}");
+        let (mut a, mut b) = (Reader::open(&early).unwrap(), Reader::open(&late).unwrap());
+        assert_eq!(a.count(&filter).unwrap(), b.count(&filter).unwrap(), "{filter:?}");
+    }
+    for zone in ["UTC", "Asia/Kathmandu"] {
+        let zone = jiff::tz::TimeZone::get(zone).unwrap();
+        let days = |path: &Path| Reader::open(path).unwrap().days(&Filter::default(), &zone).unwrap();
+        assert_eq!(days(&early), days(&late));
+        assert_eq!(days(&early).values().map(|day| day.passages).sum::<u64>(), 300);
+    }
+    // Both forms survive a restart, and know what they hold.
+    drop((indexed, behind));
+    for path in [&early, &late] {
+        let journal = open(path, &often);
+        record(&journal, 290..310);
+        assert_eq!(journal.stats().snapshot().duplicates, 20);
+        assert_eq!(list(path, &Filter::default()).len(), 310);
+    }
 }
 
 #[test]
@@ -338,10 +399,7 @@ fn numbers_go_on_after_the_outbox_was_erased_by_age() {
     let journal = open(&path, &with_outbox());
     record(&journal, 0..3);
     journal.writer().erase_before(Timestamp::MAX);
-    let waited = SystemClock::start();
-    while journal.stats().snapshot().undelivered_dropped < 6 && waited.now().as_micros() < 20_000_000 {
-        waited.sleep(Duration::from_millis(2));
-    }
+    wait_for("the erasure", || journal.stats().snapshot().undelivered_dropped == 6);
     journal.close(SOON);
     let journal = open(&path, &with_outbox());
     assert_eq!(journal.stats().snapshot().undelivered, 0);

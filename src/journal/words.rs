@@ -1,4 +1,4 @@
-//! Words that come back in every row (cameras, models, verdicts) are stored once and named by number.
+//! Names of cameras stand once in a table of their own; the index calls them by number.
 
 use std::collections::HashMap;
 
@@ -7,17 +7,14 @@ use rusqlite::{Connection, OptionalExtension};
 /// Words kept in memory at most; more are looked up in the table each time.
 const KEPT: usize = 4096;
 
-/// Both directions of the table `words`, as far as they were needed.
+/// The table `words`, as far as it was needed.
 #[derive(Debug, Default)]
-pub(super) struct Words {
-    numbers: HashMap<String, i64>,
-    words: HashMap<i64, String>,
-}
+pub(super) struct Words(HashMap<String, i64>);
 
 impl Words {
     /// The number of a word, which is written down if it is new.
     pub(super) fn number(&mut self, db: &Connection, word: &str) -> rusqlite::Result<i64> {
-        if let Some(number) = self.numbers.get(word) {
+        if let Some(number) = self.0.get(word) {
             return Ok(*number);
         }
         let known = self.find(db, word)?;
@@ -28,7 +25,9 @@ impl Words {
                 db.last_insert_rowid()
             }
         };
-        self.keep(number, word);
+        if self.0.len() < KEPT {
+            self.0.insert(word.to_owned(), number);
+        }
         Ok(number)
     }
 
@@ -39,28 +38,8 @@ impl Words {
             .optional()
     }
 
-    /// The word of a number.
-    pub(super) fn word(&mut self, db: &Connection, number: i64) -> rusqlite::Result<String> {
-        if let Some(word) = self.words.get(&number) {
-            return Ok(word.clone());
-        }
-        let word: String = db
-            .prepare_cached("SELECT word FROM words WHERE nr = ?1")?
-            .query_row([number], |row| row.get(0))?;
-        self.keep(number, &word);
-        Ok(word)
-    }
-
     /// After a rollback: numbers given in it may be given again to other words.
     pub(super) fn forget(&mut self) {
-        self.numbers.clear();
-        self.words.clear();
-    }
-
-    fn keep(&mut self, number: i64, word: &str) {
-        if self.numbers.len() < KEPT {
-            self.numbers.insert(word.to_owned(), number);
-            self.words.insert(number, word.to_owned());
-        }
+        self.0.clear();
     }
 }

@@ -1,28 +1,27 @@
 //! The one thread that writes: what has queued up becomes one durable transaction, again and again if the disk fails.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+};
 
-use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::watch;
 
 use super::{
-    Settings, inserts,
+    Settings,
+    body::{self, Body},
+    facts::Head,
+    index,
     queue::{Queue, Work},
     retention,
     stats::Stats,
     words::Words,
 };
-use crate::{
-    clock::Clock,
-    fact::{Closed, Decided, Fact},
-};
+use crate::{clock::Clock, fact::Fact};
 
-/// Passages erased per transaction, so that facts never wait long behind an erasure.
-const ERASED_AT_ONCE: usize = 500;
-
-/// Kinds of outbox rows, as the column `kind` holds them.
-pub(super) const KIND_DECIDED: i64 = 0;
-pub(super) const KIND_CLOSED: i64 = 1;
+/// Facts erased per transaction, so that new ones never wait long behind an erasure.
+const ERASED_AT_ONCE: usize = 1000;
 
 #[derive(Debug)]
 pub(super) struct Writing {
@@ -32,18 +31,9 @@ pub(super) struct Writing {
     clock: Arc<dyn Clock>,
     stats: Arc<Stats>,
     tell: watch::Sender<u64>,
-    /// The highest number given to a fact.
-    seq: u64,
-}
-
-/// What one transaction changed, to be believed only once it is committed.
-#[derive(Debug, Default)]
-struct Outcome {
-    seq: u64,
-    recorded: u64,
-    duplicates: u64,
-    enqueued: u64,
-    delivered: u64,
+    head: Head,
+    /// Facts that the index does not hold yet: what makes a fact the same as another.
+    tail: HashSet<(i64, [u8; 16])>,
 }
 
 impl Writing {
@@ -54,13 +44,30 @@ impl Writing {
         stats: Arc<Stats>,
         tell: watch::Sender<u64>,
     ) -> rusqlite::Result<Self> {
-        const LAST: &str = "SELECT max((SELECT value FROM meta WHERE key = 'seq'), (SELECT coalesce(max(seq), 0) FROM outbox))";
-        let seq = db.query_row(LAST, [], |row| row.get(0))?;
-        let undelivered = db.query_row("SELECT count(*) FROM outbox", [], |row| row.get(0))?;
-        stats.undelivered.store(undelivered, Ordering::Relaxed);
-        tell.send_replace(seq);
         db.set_prepared_statement_cache_capacity(64);
-        Ok(Self { db, words: Words::default(), settings: settings.clone(), clock, stats, tell, seq })
+        let mut head = Head::read(&db)?;
+        let waiting = head.told - head.delivered.min(head.told);
+        if !settings.outbox && waiting > 0 {
+            tracing::warn!(
+                facts = waiting,
+                "they waited for a broker that is not configured any more; they stay in the journal"
+            );
+            head.delivered = head.told;
+        }
+        stats.undelivered.store(head.told - head.delivered, Ordering::Relaxed);
+        tell.send_replace(head.told);
+        let tail = {
+            let mut query = db.prepare("SELECT kind, id FROM facts WHERE nr > ?1")?;
+            let rows = query.query_map([index::indexed(&db)?], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<_>>()?
+        };
+        let (settings, words) = (settings.clone(), Words::default());
+        Ok(Self { db, words, settings, clock, stats, tell, head, tail })
+    }
+
+    /// How many of the facts for the broker it has.
+    pub(super) const fn delivered(&self) -> u64 {
+        self.head.delivered
     }
 
     pub(super) fn run(mut self, queue: &Queue) {
@@ -75,7 +82,8 @@ impl Writing {
                     if self.stats.failing.swap(false, Ordering::Relaxed) {
                         tracing::info!("the journal is written again");
                     }
-                    queue.done(facts, &work.delivered);
+                    self.count_undelivered(queue);
+                    queue.done(facts, work.delivered);
                 }
                 Err(error) => {
                     Stats::add(&self.stats.failures, 1);
@@ -88,6 +96,9 @@ impl Writing {
                     wait = (wait * 2).min(longest);
                     continue;
                 }
+            }
+            if self.tail.len() >= self.settings.index_batch {
+                self.index();
             }
             if let Some(time) = work.erase_before {
                 self.erase(queue, time);
@@ -104,21 +115,19 @@ impl Writing {
 
     /// Commits the work. An error is the disk's; a fact that the database does not accept is given up instead.
     fn settle(&mut self, work: &Work) -> rusqlite::Result<()> {
-        if work.facts.is_empty() && work.delivered.is_empty() {
+        if work.facts.is_empty() && work.delivered.is_none() {
             return Ok(());
         }
         let began = self.clock.now();
-        match self.commit(&work.facts, &work.delivered) {
-            Err(error) if !is_the_disks(&error) && !work.facts.is_empty() => {
+        let bodies: Vec<Body> = work.facts.iter().filter_map(|fact| self.body(fact)).collect();
+        match self.commit(&bodies, work.delivered) {
+            Err(error) if !is_the_disks(&error) && !bodies.is_empty() => {
                 // One of them is odd: alone, each shows which.
-                self.commit(&[], &work.delivered)?;
-                for fact in &work.facts {
-                    match self.commit(std::slice::from_ref(fact), &[]) {
+                self.commit(&[], work.delivered)?;
+                for body in &bodies {
+                    match self.commit(std::slice::from_ref(body), None) {
                         Err(error) if is_the_disks(&error) => return Err(error),
-                        Err(error) => {
-                            Stats::add(&self.stats.refused, 1);
-                            tracing::error!(passage = %fact.passage(), %error, "the journal refuses a fact");
-                        }
+                        Err(error) => self.refuse(&uuid::Uuid::from_bytes(body.id), &error),
                         Ok(()) => {}
                     }
                 }
@@ -131,128 +140,105 @@ impl Writing {
         Ok(())
     }
 
-    fn commit(&mut self, facts: &[Fact], delivered: &[u64]) -> rusqlite::Result<()> {
+    fn body(&self, fact: &Fact) -> Option<Body> {
+        body::encode(fact, self.settings.reads_per_passage)
+            .inspect_err(|error| self.refuse(&fact.passage(), error))
+            .ok()
+    }
+
+    fn refuse(&self, id: &dyn std::fmt::Display, error: &dyn std::error::Error) {
+        Stats::add(&self.stats.refused, 1);
+        tracing::error!(passage = %id, %error, "the journal refuses a fact");
+    }
+
+    fn commit(&mut self, bodies: &[Body], delivered: Option<u64>) -> rusqlite::Result<()> {
         // Losing an acknowledgement in a power cut only means that it is delivered twice.
-        self.db.pragma_update(None, "synchronous", if facts.is_empty() { "NORMAL" } else { "FULL" })?;
+        self.db.pragma_update(None, "synchronous", if bodies.is_empty() { "NORMAL" } else { "FULL" })?;
         let now = self.clock.wall().as_microsecond();
         let transaction = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
-        let mut batch = Batch {
-            db: &transaction,
-            words: &mut self.words,
-            settings: &self.settings,
-            now,
-            outcome: Outcome { seq: self.seq, ..Outcome::default() },
-        };
-        let written = batch.write(facts, delivered);
-        let outcome = batch.outcome;
-        let committed = written.and_then(|()| transaction.commit());
-        if let Err(error) = committed {
-            self.words.forget();
-            return Err(error);
+        let mut head = self.head;
+        head.delivered = delivered.unwrap_or(head.delivered);
+        let mut new = HashSet::new();
+        for body in bodies {
+            let key = (body.kind, body.id);
+            if self.tail.contains(&key) || new.contains(&key) || is_indexed(&transaction, body)? {
+                continue;
+            }
+            head.append(&transaction, body, now, self.settings.outbox)?;
+            new.insert(key);
         }
-        self.seq = outcome.seq;
+        if new.is_empty() && delivered.is_some() {
+            head.note_delivered(&transaction)?;
+        }
+        transaction.commit()?;
         let stats = &self.stats;
-        Stats::add(&stats.recorded, outcome.recorded);
-        Stats::add(&stats.duplicates, outcome.duplicates);
+        Stats::add(&stats.recorded, new.len() as u64);
+        Stats::add(&stats.duplicates, (bodies.len() - new.len()) as u64);
         Stats::add(&stats.commits, 1);
-        Stats::add(&stats.undelivered, outcome.enqueued);
-        stats.undelivered.fetch_sub(outcome.delivered, Ordering::Relaxed);
-        if outcome.enqueued > 0 {
-            self.tell.send_replace(self.seq);
+        let more_to_tell = head.told > self.head.told;
+        self.head = head;
+        self.tail.extend(new);
+        if more_to_tell {
+            self.tell.send_replace(head.told);
         }
         Ok(())
     }
 
+    fn count_undelivered(&self, queue: &Queue) {
+        let (reached, beyond) = queue.delivered();
+        let undelivered = self.head.told.saturating_sub(reached).saturating_sub(beyond);
+        self.stats.undelivered.store(undelivered, Ordering::Relaxed);
+    }
+
+    /// Takes what was recorded into the index. It can be made at any time, so nothing waits for its way to the disk.
+    fn index(&mut self) {
+        let outcome = self.db.pragma_update(None, "synchronous", "NORMAL").and_then(|()| {
+            let transaction = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
+            let to = index::extend(&transaction, &mut self.words, self.tail.len().max(1))?;
+            transaction.commit().map(|()| to)
+        });
+        match outcome {
+            // All that was in the tail is below the head.
+            Ok(to) if to >= self.head.nr => self.tail.clear(),
+            Ok(to) => tracing::error!(to, head = self.head.nr, "the index does not reach the newest fact"),
+            Err(error) => {
+                self.words.forget();
+                tracing::warn!(%error, "the index waits; searches are slower until it can be written");
+            }
+        }
+    }
+
     fn erase(&mut self, queue: &Queue, time: jiff::Timestamp) {
-        match retention::erase_before(&mut self.db, time, ERASED_AT_ONCE, self.seq) {
+        // What is erased must be in the index first, or it would be missed there when it is taken out.
+        self.index();
+        let now = self.clock.wall();
+        match retention::erase_before(&mut self.db, &mut self.words, time, now, ERASED_AT_ONCE) {
             Ok(erased) => {
                 Stats::add(&self.stats.erased, erased.passages as u64);
-                Stats::add(&self.stats.undelivered_dropped, erased.undelivered as u64);
-                self.stats.undelivered.fetch_sub(erased.undelivered as u64, Ordering::Relaxed);
-                if erased.undelivered > 0 {
-                    tracing::warn!(facts = erased.undelivered, "erased by age before the broker had them");
+                let (reached, _) = queue.delivered();
+                let dropped = erased.told.saturating_sub(reached);
+                if dropped > 0 {
+                    Stats::add(&self.stats.undelivered_dropped, dropped);
+                    tracing::warn!(facts = dropped, "erased by age before the broker had them");
+                    queue.give_up_to(erased.told);
                 }
+                self.count_undelivered(queue);
                 if erased.more {
                     queue.erase_before(time);
                 }
             }
             Err(error) => {
+                self.words.forget();
                 tracing::error!(%error, "old passages could not be erased; tried again at the next turn");
             }
         }
     }
 }
 
-/// One transaction in the making.
-struct Batch<'a> {
-    db: &'a Connection,
-    words: &'a mut Words,
-    settings: &'a Settings,
-    now: i64,
-    outcome: Outcome,
-}
-
-impl Batch<'_> {
-    fn write(&mut self, facts: &[Fact], delivered: &[u64]) -> rusqlite::Result<()> {
-        for fact in facts {
-            let (new, kind) = match fact {
-                Fact::Decided(decided) => {
-                    (inserts::insert_decision(self.db, self.words, decided)?, KIND_DECIDED)
-                }
-                Fact::Closed(closed) => (self.close(closed)?, KIND_CLOSED),
-            };
-            if !new {
-                self.outcome.duplicates += 1;
-                continue;
-            }
-            self.outcome.recorded += 1;
-            if self.settings.outbox {
-                self.outcome.seq += 1;
-                self.db.prepare_cached("INSERT INTO outbox VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-                    self.outcome.seq,
-                    kind,
-                    fact.passage().0.as_bytes(),
-                    self.now,
-                ])?;
-                self.outcome.enqueued += 1;
-            }
-        }
-        for seq in delivered {
-            let gone = self.db.prepare_cached("DELETE FROM outbox WHERE seq = ?1")?.execute([seq])?;
-            self.outcome.delivered += gone as u64;
-        }
-        if delivered.contains(&self.outcome.seq) {
-            remember_seq(self.db, self.outcome.seq)?;
-        }
-        Ok(())
-    }
-
-    fn close(&mut self, closed: &Closed) -> rusqlite::Result<bool> {
-        let passage = &closed.passage;
-        if !inserts::insert_passage(self.db, self.words, passage)? {
-            return Ok(false);
-        }
-        inserts::insert_reads(self.db, closed, self.settings.reads_per_passage)?;
-        if let Some(decision) = &closed.decision {
-            // Stands there already, unless nothing was decided before the vehicle had left.
-            let decided = Decided {
-                passage: passage.id,
-                camera: passage.camera.clone(),
-                live: passage.live,
-                at: passage.ended.unwrap_or(passage.began),
-                reading: passage.reading.clone(),
-                decision: decision.clone(),
-                receipt: passage.receipt,
-            };
-            inserts::insert_decision(self.db, self.words, &decided)?;
-        }
-        Ok(true)
-    }
-}
-
-/// The newest number leaves the outbox: it must not be given again.
-pub(super) fn remember_seq(db: &Connection, seq: u64) -> rusqlite::Result<()> {
-    db.prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'seq'")?.execute([seq]).map(|_| ())
+/// Is a fact of this kind and passage in the index?
+fn is_indexed(db: &Connection, body: &Body) -> rusqlite::Result<bool> {
+    db.prepare_cached("SELECT 1 FROM by_id i JOIN facts f ON f.nr = i.nr WHERE i.id = ?1 AND f.kind = ?2")?
+        .exists((body.id, body.kind))
 }
 
 /// Would every other fact fail alike?

@@ -107,6 +107,11 @@ impl Passages {
         self.visits.len()
     }
 
+    /// When the frames of the best reads of the vehicles in view were taken: whoever keeps pictures needs these.
+    pub fn best_frames(&self) -> impl Iterator<Item = Moment> {
+        self.visits.iter().filter_map(|visit| visit.ballot.votes().first()).map(|vote| vote.at)
+    }
+
     fn see(&mut self, seen: &Seen, scene: &Scene<'_>) {
         let known = self.visits.iter().position(|v| v.tracks.contains(&seen.track));
         if !seen.counts {

@@ -198,6 +198,8 @@ impl Delivery {
         let topic = match &undelivered.fact {
             Fact::Decided(decided) => topics.decision(&decided.camera),
             Fact::Closed(closed) => topics.passage(&closed.passage.camera),
+            // The outbox does not hand it out; if it did, it would be acknowledged unsent below.
+            Fact::Evidence(_) => String::new(),
         };
         let message = match payload::message(undelivered, &context) {
             Ok(message) => message,

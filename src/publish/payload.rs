@@ -144,6 +144,7 @@ pub fn message(undelivered: &Undelivered, context: &Context<'_>) -> Result<Messa
     match &undelivered.fact {
         Fact::Decided(decided) => decision(undelivered.seq, decided, age, context),
         Fact::Closed(closed) => passage(undelivered.seq, closed, age, context),
+        Fact::Evidence(_) => Err(serde::ser::Error::custom("evidence is not told to the broker")),
     }
 }
 

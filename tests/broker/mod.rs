@@ -92,6 +92,8 @@ pub(crate) struct Arrived {
     pub(crate) text: String,
     pub(crate) retained: bool,
     pub(crate) expires: Option<u32>,
+    /// When it arrived.
+    pub(crate) at: jiff::Timestamp,
 }
 
 impl Arrived {
@@ -122,6 +124,7 @@ impl Subscriber {
         let subscribed = Arc::new(Mutex::new(0));
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (list, count) = (Arc::clone(&arrived), Arc::clone(&subscribed));
+        let clock = SystemClock::start();
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             let listen = async {
@@ -139,6 +142,7 @@ impl Subscriber {
                                 text: String::from_utf8_lossy(&message.payload).into_owned(),
                                 retained: message.retain,
                                 expires: message.properties.and_then(|more| more.message_expiry_interval),
+                                at: clock.wall(),
                             };
                             list.lock().unwrap().push(message);
                         }

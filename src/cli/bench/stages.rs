@@ -193,14 +193,17 @@ pub(super) fn journal(folder: &Path, rows: u64) -> anyhow::Result<Vec<Measured>>
     let commit = row("one passage, durable", report.commit_median, Some(report.commit_p95))
         .with("passages per second at full speed", report.bulk_per_second)
         .with("bytes kept per passage", report.bytes_kept as f64);
-    let commit = match report.bytes_written {
-        Some(bytes) => commit.with("bytes written per passage", bytes as f64),
+    let commit = match report.bytes_written.zip(report.bytes_handed) {
+        Some((blocks, bytes)) => commit
+            .with("bytes written per passage, in blocks", blocks as f64)
+            .with("as handed over", bytes as f64),
         None => commit,
     };
     Ok(vec![
         commit,
         row("passages of one plate", report.plate_median, Some(report.plate_p95))
             .with("rows", report.rows as f64),
+        row("passages of every day", report.days_median, None),
         row("passages by the first three characters", report.prefix_median, None),
     ])
 }

@@ -15,6 +15,7 @@ pub struct Stats {
     empty_reads: AtomicU64,
     put_off: AtomicU64,
     passages: AtomicU64,
+    pictures_missed: AtomicU64,
 }
 
 /// The counters at one moment.
@@ -32,6 +33,8 @@ pub struct Snapshot {
     /// Reads put off because too many plates were in view.
     pub put_off: u64,
     pub passages: u64,
+    /// Pictures of best reads for which there was no memory.
+    pub pictures_missed: u64,
 }
 
 impl Snapshot {
@@ -54,6 +57,7 @@ impl Stats {
             empty_reads: get(&self.empty_reads),
             put_off: get(&self.put_off),
             passages: get(&self.passages),
+            pictures_missed: get(&self.pictures_missed),
         }
     }
 
@@ -74,5 +78,9 @@ impl Stats {
 
     pub(super) fn passage(&self) {
         self.passages.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn pictures_missed(&self, so_far: u64) {
+        self.pictures_missed.fetch_max(so_far, Ordering::Relaxed);
     }
 }

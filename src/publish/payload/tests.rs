@@ -21,6 +21,7 @@ fn context(now: Timestamp) -> Context<'static> {
 fn sent(fact: Fact, later: Duration) -> (Message, Value) {
     let recorded = match &fact {
         Fact::Decided(decided) => decided.at,
+        Fact::Evidence(_) => Timestamp::UNIX_EPOCH,
         Fact::Closed(closed) => closed.passage.ended.unwrap_or(closed.passage.began),
     };
     let now = recorded.checked_add(later).unwrap();

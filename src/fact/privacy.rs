@@ -1,0 +1,256 @@
+//! What of a fact may be kept and told: all, only listed plates, or pseudonyms; and which plates leave no trace.
+//!
+//! Applied once, to each fact, before anything that remembers it: journal, images, topics, log and screen see what
+//! comes out here. The gate has its order before that. Pure; whose key it is and where it is kept is `config`'s business.
+
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use super::{Closed, Decided, Fact};
+use crate::{
+    access::{Decision, Lists},
+    passage::Reading,
+    plate::{MAX_TEXT, PlateText},
+    secret::Secret,
+};
+
+/// What is kept of a plate.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Text and images.
+    #[default]
+    Full,
+    /// Plates on no list are kept without text and without images.
+    ListedOnly,
+    /// Instead of the text a pseudonym made with this key, always the same for the same plate; no images.
+    Pseudonymous(Secret),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Privacy {
+    pub mode: Mode,
+    /// Passages of plates on these lists leave no trace but a count.
+    pub never_store: Vec<String>,
+}
+
+/// What is left of a fact.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kept {
+    /// With images, or without.
+    Fact { fact: Box<Fact>, images: bool },
+    /// Nothing, not even that it happened.
+    Nothing,
+}
+
+impl Privacy {
+    /// What may be kept of this fact.
+    pub fn keep(&self, mut fact: Fact, lists: &Lists) -> Kept {
+        let (reading, decision) = match &fact {
+            Fact::Decided(decided) => (decided.reading.as_ref(), Some(&decided.decision)),
+            Fact::Closed(closed) => (closed.passage.reading.as_ref(), closed.decision.as_ref()),
+            Fact::Evidence(_) => (None, None),
+        };
+        if self.is_never_stored(reading, decision, lists) {
+            return Kept::Nothing;
+        }
+        let images = match &self.mode {
+            Mode::Full => true,
+            Mode::ListedOnly if is_listed(reading, decision, lists) => true,
+            Mode::ListedOnly => {
+                strip(&mut fact);
+                false
+            }
+            Mode::Pseudonymous(key) => {
+                disguise(&mut fact, key);
+                false
+            }
+        };
+        Kept::Fact { fact: Box::new(fact), images }
+    }
+
+    fn is_never_stored(&self, reading: Option<&Reading>, decision: Option<&Decision>, lists: &Lists) -> bool {
+        let never = |list: &str| self.never_store.iter().any(|name| name == list);
+        // An unsure reading decides nothing, and may still be of a plate that is not to be stored.
+        let texts = reading.into_iter().flat_map(|reading| [&reading.text, &reading.raw]);
+        let decided = decision.into_iter().flat_map(|d| [d.list.as_deref(), d.watched_by.as_deref()]);
+        !self.never_store.is_empty()
+            && (decided.flatten().any(never) || texts.flat_map(|text| lists.holding(text)).any(never))
+    }
+}
+
+/// The plate that a search for `plate` has to look for in this mode.
+pub fn searched(mode: &Mode, plate: &PlateText) -> PlateText {
+    match mode {
+        Mode::Pseudonymous(key) => pseudonym(plate, key),
+        Mode::Full | Mode::ListedOnly => plate.clone(),
+    }
+}
+
+fn is_listed(reading: Option<&Reading>, decision: Option<&Decision>, lists: &Lists) -> bool {
+    decision.is_some_and(|decision| decision.list.is_some() || decision.watched_by.is_some())
+        || reading.is_some_and(|reading| lists.holding(&reading.text).next().is_some())
+}
+
+/// Takes away all that names the vehicle.
+fn strip(fact: &mut Fact) {
+    match fact {
+        Fact::Decided(Decided { reading, decision, .. }) => {
+            *reading = None;
+            strip_decision(decision);
+        }
+        Fact::Closed(Closed { passage, reads, decision }) => {
+            passage.reading = None;
+            passage.decided = None;
+            reads.clear();
+            decision.iter_mut().for_each(strip_decision);
+        }
+        Fact::Evidence(_) => {}
+    }
+}
+
+fn strip_decision(decision: &mut Decision) {
+    decision.note = None;
+    decision.matched = None;
+}
+
+/// Puts pseudonyms in the place of texts, and takes away what would tell them.
+fn disguise(fact: &mut Fact, key: &Secret) {
+    let hide = |text: &mut PlateText| *text = pseudonym(text, key);
+    let hide_reading = |reading: &mut Reading| {
+        hide(&mut reading.text);
+        hide(&mut reading.raw);
+        reading.runner_up = None;
+        reading.chars.clear();
+    };
+    let hide_decision = |decision: &mut Decision| {
+        decision.note = None;
+        decision.matched.iter_mut().for_each(hide);
+    };
+    match fact {
+        Fact::Decided(Decided { reading, decision, .. }) => {
+            reading.iter_mut().for_each(hide_reading);
+            hide_decision(decision);
+        }
+        Fact::Closed(Closed { passage, reads, decision }) => {
+            passage.reading.iter_mut().for_each(hide_reading);
+            passage.decided.iter_mut().for_each(hide);
+            reads.iter_mut().for_each(|read| hide(&mut read.text));
+            decision.iter_mut().for_each(hide_decision);
+        }
+        Fact::Evidence(_) => {}
+    }
+}
+
+/// Sixty bits of HMAC-SHA-256 in letters and digits: a text as long as the longest plate.
+fn pseudonym(plate: &PlateText, key: &Secret) -> PlateText {
+    const DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    // A key of any length does for this construction.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()) else { return plate.clone() };
+    mac.update(plate.as_str().as_bytes());
+    let bytes = mac.finalize().into_bytes();
+    let mut bits = bytes.iter().take(8).fold(0u64, |bits, byte| bits << 8 | u64::from(*byte));
+    let mut text = String::with_capacity(MAX_TEXT);
+    for _ in 0..MAX_TEXT {
+        text.push(char::from(DIGITS[(bits & 31) as usize]));
+        bits >>= 5;
+    }
+    PlateText::normalise(&text).unwrap_or_else(|_| plate.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        access::{Entry, Kind, List},
+        fact::sample,
+    };
+
+    fn lists(name: &str, plates: &[PlateText]) -> Lists {
+        let entries = plates.iter().cloned().map(Entry::new).collect();
+        Lists::load(vec![List {
+            name: name.to_owned(),
+            kind: Kind::Allow,
+            tolerant: false,
+            schedule: None,
+            entries,
+        }])
+        .unwrap()
+    }
+
+    /// Both facts of a passage whose plate may or may not be on a list.
+    fn facts(n: u64, list: Option<&str>) -> [Fact; 2] {
+        let mut closed = sample::closed(n);
+        let decision = closed.decision.as_mut().unwrap();
+        decision.list = list.map(str::to_owned);
+        decision.note = Some("Anna's van".to_owned());
+        decision.matched = sample::plate(n);
+        [Fact::Decided(sample::decided(&closed)), Fact::Closed(closed)]
+    }
+
+    fn plate(n: u64) -> PlateText {
+        sample::plate(n).unwrap()
+    }
+
+    /// What is left names neither this plate nor anybody.
+    fn names_nobody(fact: &Fact, n: u64) {
+        let text = format!("{fact:?}");
+        assert!(!text.contains(plate(n).as_str()) && !text.contains("Anna"), "{text}");
+        assert!(!text.contains("AB12CDE"), "not even the runner-up: {text}");
+    }
+
+    #[test]
+    fn full_keeps_all() {
+        for fact in facts(1, None) {
+            let kept = Privacy::default().keep(fact.clone(), &Lists::default());
+            assert_eq!(kept, Kept::Fact { fact: Box::new(fact), images: true });
+        }
+    }
+
+    #[test]
+    fn listed_only_keeps_a_stranger_s_passage_without_text_and_images() {
+        let privacy = Privacy { mode: Mode::ListedOnly, ..Privacy::default() };
+        for fact in facts(1, None) {
+            let Kept::Fact { fact, images } = privacy.keep(fact, &lists("staff", &[plate(2)])) else {
+                panic!()
+            };
+            names_nobody(&fact, 1);
+            assert!(!images);
+        }
+        for fact in facts(2, None) {
+            // On a list, though the decision names none: it was not sure.
+            let kept = privacy.keep(fact.clone(), &lists("staff", &[plate(2)]));
+            assert_eq!(kept, Kept::Fact { fact: Box::new(fact), images: true });
+        }
+    }
+
+    #[test]
+    fn a_pseudonym_is_the_same_for_the_same_plate_and_key_only() {
+        let with = |key: &str| Mode::Pseudonymous(Secret::new(key.to_owned()));
+        let privacy = Privacy { mode: with("a key of thirty-two characters.."), ..Privacy::default() };
+        for fact in facts(1, Some("staff")) {
+            let Kept::Fact { fact, images } = privacy.keep(fact, &Lists::default()) else { panic!() };
+            names_nobody(&fact, 1);
+            let (Fact::Decided(Decided { reading, .. })
+            | Fact::Closed(Closed { passage: crate::passage::Passage { reading, .. }, .. })) = *fact
+            else {
+                panic!()
+            };
+            assert_eq!(reading.unwrap().text, searched(&privacy.mode, &plate(1)));
+            assert!(!images, "a picture shows the plate");
+        }
+        assert_ne!(searched(&privacy.mode, &plate(1)), searched(&privacy.mode, &plate(2)));
+        assert_ne!(searched(&privacy.mode, &plate(1)), searched(&with("another key"), &plate(1)));
+    }
+
+    #[test]
+    fn a_plate_that_is_never_stored_leaves_nothing_however_sure_it_was_read() {
+        let privacy = Privacy { mode: Mode::Full, never_store: vec!["residents".to_owned()] };
+        let residents = lists("residents", &[plate(1)]);
+        for fact in facts(1, Some("residents")).into_iter().chain(facts(1, None)) {
+            assert_eq!(privacy.keep(fact, &residents), Kept::Nothing);
+        }
+        for fact in facts(2, Some("staff")) {
+            assert!(matches!(privacy.keep(fact, &residents), Kept::Fact { .. }));
+        }
+    }
+}
