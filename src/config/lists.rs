@@ -88,7 +88,7 @@ pub(super) fn interpret(context: &mut Context<'_>) -> Vec<List> {
         if let (Some(name), Some(kind)) = (name, kind) {
             let name = name.get_ref().0.clone();
             origins.push((name.clone(), places));
-            lists.push(List { name, kind, tolerant, schedule: None, entries });
+            lists.push(List { tolerant, entries, ..List::new(&name, kind) });
         }
     }
     if let Err(error) = Lists::load(lists.clone()) {

@@ -19,7 +19,7 @@ use super::{
     supervisor::{Unit, UnitStatus},
 };
 use crate::{
-    access::Lists,
+    access::{Lists, Memory, Porter, Rules},
     backoff,
     capture::{Camera, CameraState, Delivery, Origin, replay::Pacing},
     clock::Clock,
@@ -50,7 +50,7 @@ struct Eye {
 /// What every camera's threads are given alike.
 struct Shared<'a> {
     networks: &'a Networks,
-    lists: &'a Arc<Lists>,
+    porter: &'a Arc<Porter>,
     sinks: &'a Sinks,
     clock: &'a Arc<dyn Clock>,
     stop: &'a Stop,
@@ -101,7 +101,8 @@ impl Wired {
         let sinks = Sinks::new(journal.writer(), screen_sender, config.log.plates);
         let (trigger, stop) = shutdown();
         let lists = Arc::new(Lists::load(config.lists.clone())?);
-        let parts = Shared { networks: &networks, lists: &lists, sinks: &sinks, clock, stop: &stop };
+        let porter = Arc::new(Porter::new(Rules::default(), Some(lists), Memory::default()));
+        let parts = Shared { networks: &networks, porter: &porter, sinks: &sinks, clock, stop: &stop };
         let mut eyes = Vec::new();
         for camera in &config.cameras {
             eyes.push(eye(camera, config, &parts).map_err(cannot_start(format!("camera {}", camera.id)))?);
@@ -188,7 +189,7 @@ fn eye(camera: &config::Camera, config: &Config, parts: &Shared<'_>) -> std::io:
     let mut work = CameraUnit {
         frames,
         networks: parts.networks.clone(),
-        settings: settings::pipeline(camera, config, Arc::clone(parts.lists), parts.networks.plate_score()),
+        settings: settings::pipeline(camera, config, Arc::clone(parts.porter), parts.networks.plate_score()),
         stats: Arc::clone(&stats),
         sinks: parts.sinks.clone(),
         clock: Arc::clone(parts.clock),

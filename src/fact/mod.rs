@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    access::Decision,
+    access::{Decision, Effect},
     frame::CameraId,
     passage::{Cast, Passage, PassageId, Reading, Receipt},
     plate::{Confidence, PlateText},
@@ -44,6 +44,8 @@ pub struct Decided {
     /// The vote as it stood then; `None` where nothing was readable.
     pub reading: Option<Reading>,
     pub decision: Decision,
+    /// What is to be remembered of it.
+    pub effects: Vec<Effect>,
     pub receipt: Receipt,
 }
 
@@ -54,6 +56,8 @@ pub struct Closed {
     /// What each read said, in the order of their frames.
     pub reads: Vec<ReadSummary>,
     pub decision: Option<Decision>,
+    /// What is to be remembered of its end.
+    pub effects: Vec<Effect>,
 }
 
 /// One read of a passage, as far as it is worth keeping.

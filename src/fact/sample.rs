@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Closed, Decided, ReadSummary};
 use crate::{
-    access::{Decision, Reason, Verdict},
+    access::{Decision, Grounds, Reason, Verdict},
     clock::Moment,
     frame::CameraId,
     geometry::Rect,
@@ -84,7 +84,9 @@ pub fn closed(n: u64) -> Closed {
             note: None,
             matched: None,
             watched_by: None,
+            grounds: Grounds::default(),
         }),
+        effects: Vec::new(),
     }
 }
 
@@ -104,7 +106,9 @@ pub fn decided(closed: &Closed) -> Decided {
             note: None,
             matched: None,
             watched_by: None,
+            grounds: Grounds::default(),
         }),
+        effects: Vec::new(),
         receipt: passage.receipt,
     }
 }

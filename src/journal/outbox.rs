@@ -70,7 +70,7 @@ impl PendingFacts {
                     passage.reading.as_ref().map(|reading| &reading.text),
                 )?;
                 let decision = decided.map(|decided| decided.decision);
-                Ok(Some(Fact::Closed(Closed { passage, reads, decision })))
+                Ok(Some(Fact::Closed(Closed { passage, reads, decision, effects: Vec::new() })))
             }
             _ => Ok(None),
         }

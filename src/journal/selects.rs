@@ -11,7 +11,7 @@ use super::{
     words::Words,
 };
 use crate::{
-    access::Decision,
+    access::{Decision, Grounds},
     clock::Moment,
     fact::{Decided, ReadSummary},
     frame::CameraId,
@@ -80,7 +80,9 @@ pub(super) fn decided(db: &Connection, words: &mut Words, row: &Row<'_>) -> Resu
             note: row.get(7)?,
             matched: matched.map(|text| plate_text(&text, 8)).transpose()?,
             watched_by: watched_by.map(|nr| words.word(db, nr)).transpose()?,
+            grounds: Grounds::default(),
         },
+        effects: Vec::new(),
         receipt: receipt(row, 21)?,
     })
 }

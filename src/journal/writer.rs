@@ -242,6 +242,7 @@ impl Batch<'_> {
                 at: passage.ended.unwrap_or(passage.began),
                 reading: passage.reading.clone(),
                 decision: decision.clone(),
+                effects: Vec::new(),
                 receipt: passage.receipt,
             };
             inserts::insert_decision(self.db, self.words, &decided)?;
