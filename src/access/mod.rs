@@ -3,6 +3,7 @@
 //! Hands on [`Decision`]s and the [`Effect`]s that they have on the memory. Acting on a decision is `gate`'s business,
 //! telling of it is `publish`'s, keeping it and the memory is `journal`'s.
 
+mod change;
 mod decide;
 mod grounds;
 mod list;
@@ -15,6 +16,7 @@ mod schedule;
 mod tests;
 
 use crate::plate::PlateText;
+pub use change::{Added, Change, Configured, LONGEST_NOTE, LookAlikes, NewEntry, Refusal};
 pub use decide::{AntiPassback, Question, Rules, decide};
 pub use grounds::{Grounds, Nearest, Objection, PassState, Places, ScheduleState};
 pub use list::{Entry, Kind, List, LoadError, Pass, Problem};

@@ -379,11 +379,9 @@ fn a_hundred_thousand_entries_are_asked_in_a_moment() {
     times.iter_mut().for_each(|times| times.sort());
     let [listed, unlisted] = times.map(|times| times[times.len() / 2]);
     println!("of 100,000 entries, median: listed {listed:?}, unlisted {unlisted:?}");
-    // Without optimisation a search for the nearest miss takes ten times as long; `bench decide` has the number.
-    assert!(
-        listed < Duration::from_millis(1) && unlisted < Duration::from_millis(50),
-        "{listed:?} {unlisted:?}"
-    );
+    // The search for the nearest miss is a loop over numbers, slow where it is not optimised; `bench decide` measures it.
+    assert!(listed < Duration::from_millis(1), "{listed:?}");
+    assert!(cfg!(debug_assertions) || unlisted < Duration::from_millis(1), "{unlisted:?}");
 }
 
 fn any_list() -> impl Strategy<Value = List> {

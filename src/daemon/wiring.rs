@@ -19,7 +19,7 @@ use super::{
     supervisor::{Unit, UnitStatus},
 };
 use crate::{
-    access::{Lists, Memory, Porter, Rules},
+    access::{Lists, Memory, Porter},
     backoff,
     capture::{Camera, CameraState, Delivery, Origin, replay::Pacing},
     clock::Clock,
@@ -100,8 +100,8 @@ impl Wired {
         };
         let sinks = Sinks::new(journal.writer(), screen_sender, config.log.plates);
         let (trigger, stop) = shutdown();
-        let lists = Arc::new(Lists::load(config.lists.clone())?);
-        let porter = Arc::new(Porter::new(Rules::default(), Some(lists), Memory::default()));
+        let lists = Arc::new(Lists::load(config.lists.lists.clone())?);
+        let porter = Arc::new(Porter::new(config.access.clone(), Some(lists), Memory::default()));
         let parts = Shared { networks: &networks, porter: &porter, sinks: &sinks, clock, stop: &stop };
         let mut eyes = Vec::new();
         for camera in &config.cameras {
