@@ -42,6 +42,22 @@ pub struct Added {
     pub by: String,
 }
 
+/// Who changes something: `anna`, `mqtt:front-desk`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor(String);
+
+impl Actor {
+    /// Whatever comes from outside becomes a name of bounded length without control characters.
+    pub fn new(name: &str) -> Self {
+        let plain = name.chars().map(|c| if c.is_control() { '?' } else { c });
+        Self(plain.take(LONGEST_NOTE).collect())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// What somebody wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -114,6 +130,10 @@ impl Configured {
 
     fn schedule(&self, name: &str) -> Option<&Arc<Schedule>> {
         self.schedules.iter().find(|schedule| schedule.name == name)
+    }
+
+    pub fn is_tolerant(&self, list: &str) -> bool {
+        self.list(list).is_some_and(|list| list.tolerant)
     }
 
     /// Checks what can be known without looking at what else was added.

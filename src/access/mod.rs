@@ -16,7 +16,7 @@ mod schedule;
 mod tests;
 
 use crate::plate::PlateText;
-pub use change::{Added, Change, Configured, LONGEST_NOTE, LookAlikes, NewEntry, Refusal};
+pub use change::{Actor, Added, Change, Configured, LONGEST_NOTE, LookAlikes, NewEntry, Refusal};
 pub use decide::{AntiPassback, Question, Rules, decide};
 pub use grounds::{Grounds, Nearest, Objection, PassState, Places, ScheduleState};
 pub use list::{Entry, Kind, List, LoadError, Pass, Problem};

@@ -7,7 +7,10 @@
 pub mod bench;
 mod cells;
 mod file;
+mod grounds;
 mod inserts;
+mod lists;
+mod memory;
 mod outbox;
 mod pack;
 mod queue;
@@ -30,6 +33,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use file::OpenError;
+pub use lists::{Applied, ApplyError, ListStore, Recorded};
 pub use outbox::PendingFacts;
 pub use queue::Handed;
 pub use reader::{Cursor, Filter, PlateFilter, Reader, ReaderError, Record};

@@ -7,11 +7,11 @@ use super::{
         id, instant, odd, parse_direction, parse_engine, parse_reason, parse_verdict, plate_text,
         probability, time,
     },
-    pack,
+    grounds, pack,
     words::Words,
 };
 use crate::{
-    access::{Decision, Grounds},
+    access::Decision,
     clock::Moment,
     fact::{Decided, ReadSummary},
     frame::CameraId,
@@ -80,7 +80,7 @@ pub(super) fn decided(db: &Connection, words: &mut Words, row: &Row<'_>) -> Resu
             note: row.get(7)?,
             matched: matched.map(|text| plate_text(&text, 8)).transpose()?,
             watched_by: watched_by.map(|nr| words.word(db, nr)).transpose()?,
-            grounds: Grounds::default(),
+            grounds: grounds::select(db, &row.get::<_, [u8; 16]>(0)?)?,
         },
         effects: Vec::new(),
         receipt: receipt(row, 21)?,
