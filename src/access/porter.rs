@@ -34,14 +34,22 @@ struct State {
 impl Default for Porter {
     /// No lists and nothing remembered: everybody is unlisted.
     fn default() -> Self {
-        Self::new(Rules::default(), Some(Arc::default()), Memory::default())
+        let porter = Self::new(Rules::default());
+        porter.use_lists(Arc::default());
+        porter
     }
 }
 
 impl Porter {
-    /// Without lists it refuses everybody until [`use_lists`](Self::use_lists) gives it some.
-    pub fn new(rules: Rules, lists: Option<Arc<Lists>>, memory: Memory) -> Self {
-        Self { rules, state: Mutex::new(State { lists, memory }) }
+    /// Refuses everybody until it is given lists.
+    pub fn new(rules: Rules) -> Self {
+        Self { rules, state: Mutex::new(State { lists: None, memory: Memory::default() }) }
+    }
+
+    /// Begins with these lists, and what is remembered from earlier.
+    pub fn begin(&self, lists: Arc<Lists>, memory: Memory) {
+        self.lock().memory = memory;
+        self.use_lists(lists);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -66,7 +66,9 @@ const OUT: Option<Direction> = Some(Direction::Leaving);
 
 impl Site {
     fn new(rules: Rules, lists: Vec<List>) -> Self {
-        Self(Porter::new(rules, Some(Arc::new(Lists::load(lists).unwrap())), Memory::default()))
+        let porter = Porter::new(rules);
+        porter.use_lists(Arc::new(Lists::load(lists).unwrap()));
+        Self(porter)
     }
 
     fn ask(&self, plate: &str, direction: Option<Direction>, at: Timestamp) -> Decision {
@@ -106,7 +108,7 @@ fn only_a_sure_listed_plate_is_admitted() {
 
 #[test]
 fn without_lists_nobody_is_let_in() {
-    let site = Site(Porter::new(Rules::default(), None, Memory::default()));
+    let site = Site(Porter::new(Rules::default()));
     site.check(0, "AB12CDE", IN, Reason::NoLists);
     site.0.use_lists(Arc::new(Lists::load(vec![allow(&["AB12CDE"])]).unwrap()));
     site.check(0, "AB12CDE", IN, Reason::Listed);
@@ -421,7 +423,8 @@ proptest! {
         let Ok(loaded) = Lists::load(lists.clone()) else { return Ok(()) };
         let anti_passback = if hard { AntiPassback::Hard } else { AntiPassback::Off };
         let rules = Rules { anti_passback, capacity, ..Rules::default() };
-        let porter = Porter::new(rules, Some(Arc::new(loaded)), Memory::default());
+        let porter = Porter::new(rules);
+        porter.use_lists(Arc::new(loaded));
         let mut entered: Vec<PlateText> = Vec::new();
         for (plate, sure, camera, direction, second) in asked {
             let (reading, camera) = (reading(&plate, sure), CameraId::new(camera));
