@@ -76,6 +76,11 @@ impl Lists {
         self.len() == 0
     }
 
+    /// Every entry with its list, in their order.
+    pub fn entries(&self) -> impl Iterator<Item = (&List, &Entry)> {
+        self.0.iter().flat_map(|indexed| indexed.list.entries.iter().map(|entry| (&indexed.list, entry)))
+    }
+
     /// Some list has a limit of vehicles inside.
     pub(super) fn have_capacity(&self) -> bool {
         self.0.iter().any(|indexed| indexed.list.capacity.is_some())

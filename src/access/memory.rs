@@ -102,6 +102,12 @@ impl Memory {
         u32::try_from(self.inside.values().filter(counts).count()).unwrap_or(u32::MAX)
     }
 
+    /// Who is inside, longest first.
+    pub fn all_inside(&self, at: Timestamp, age: Duration) -> Vec<(&PlateText, &Inside)> {
+        let young = self.by_age.iter().filter(|(since, _)| is_young(*since, at, age));
+        young.filter_map(|(_, plate)| self.inside.get_key_value(plate)).collect()
+    }
+
     /// Vehicles that came more than `age` ago, at most `most` of them: to be taken for gone.
     pub fn overdue(&self, at: Timestamp, age: Duration, most: usize) -> Vec<PlateText> {
         let old = self.by_age.iter().take_while(|(since, _)| !is_young(*since, at, age));
