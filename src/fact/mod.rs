@@ -13,6 +13,7 @@ use uuid::Uuid;
 use crate::{
     access::{Decision, Effect},
     frame::CameraId,
+    infer::EngineKind,
     passage::{Cast, Passage, PassageId, Reading, Receipt},
     plate::{Confidence, PlateText},
 };
@@ -69,6 +70,8 @@ pub struct ReadSummary {
     pub confidence: Confidence,
     /// Height of the plate in frame pixels.
     pub height: f32,
+    /// What read it.
+    pub engine: EngineKind,
 }
 
 /// What to keep of the votes of a passage: in the order of their frames.
@@ -81,6 +84,7 @@ pub fn summaries(votes: &[Cast]) -> Vec<ReadSummary> {
             text: vote.read.text.clone(),
             confidence: vote.read.confidence,
             height: vote.read.quality.height,
+            engine: vote.read.engine,
         })
         .collect();
     reads.sort_by_key(|read| read.after);

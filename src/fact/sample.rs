@@ -38,6 +38,7 @@ pub fn closed(n: u64) -> Closed {
             text: text.clone()?,
             confidence: Confidence::new((90 + k) as f32 / 100.0),
             height: 28.0 + k as f32,
+            engine: EngineKind::Cpu,
         })
     };
     Closed {

@@ -42,8 +42,24 @@ struct Row {
 
 /// Writes grounds down, where there are any.
 pub(super) fn insert(db: &Connection, passage: &[u8; 16], grounds: &Grounds) -> Result<()> {
+    if let Some(json) = write(grounds)? {
+        const SQL: &str = "INSERT OR IGNORE INTO grounds VALUES (?1, ?2)";
+        db.prepare_cached(SQL)?.execute(params![passage, json])?;
+    }
+    Ok(())
+}
+
+/// The grounds of a decision; none where none were kept.
+pub(super) fn select(db: &Connection, passage: &[u8]) -> Result<Grounds> {
+    let mut query = db.prepare_cached("SELECT grounds FROM grounds WHERE passage = ?1")?;
+    let json: Option<String> = query.query_row([passage], |row| row.get(0)).optional()?;
+    json.map_or(Ok(Grounds::default()), |json| read(&json))
+}
+
+/// Grounds as JSON; `None` if there are none.
+fn write(grounds: &Grounds) -> Result<Option<String>> {
     if *grounds == Grounds::default() {
-        return Ok(());
+        return Ok(None);
     }
     let micros = |at: Option<Timestamp>| at.map(|at| at.as_microsecond());
     let row = Row {
@@ -61,17 +77,11 @@ pub(super) fn insert(db: &Connection, passage: &[u8; 16], grounds: &Grounds) -> 
             (nearest.list.clone(), nearest.plate.as_str().to_owned(), hundredths)
         }),
     };
-    let json = serde_json::to_string(&row).map_err(|error| odd(1, error))?;
-    db.prepare_cached("INSERT OR IGNORE INTO grounds VALUES (?1, ?2)")?.execute(params![passage, json])?;
-    Ok(())
+    serde_json::to_string(&row).map(Some).map_err(|error| odd(1, error))
 }
 
-/// The grounds of a decision; none where none were kept.
-pub(super) fn select(db: &Connection, passage: &[u8]) -> Result<Grounds> {
-    let mut query = db.prepare_cached("SELECT grounds FROM grounds WHERE passage = ?1")?;
-    let json: Option<String> = query.query_row([passage], |row| row.get(0)).optional()?;
-    let Some(json) = json else { return Ok(Grounds::default()) };
-    let row: Row = serde_json::from_str(&json).map_err(|error| odd(0, error))?;
+fn read(json: &str) -> Result<Grounds> {
+    let row: Row = serde_json::from_str(json).map_err(|error| odd(0, error))?;
     let instant = |at: Option<i64>| at.map(|at| super::cells::instant(at, 0)).transpose();
     let objection = |word: String| {
         let found = Objection::ALL.into_iter().find(|one| one.as_str() == word);

@@ -108,7 +108,7 @@ pub(super) fn insert_reads(db: &Connection, closed: &Closed, keep: usize) -> Res
     kept.truncate(keep);
     kept.sort_by_key(|read| read.after);
     let reading = closed.passage.reading.as_ref();
-    let reads = pack::pack_reads(&kept, reading.map(|reading| &reading.text));
+    let reads = pack::pack_reads(&kept, pack::Own::of(reading));
     let chars = reading.map(|reading| pack::pack_chars(&reading.chars)).filter(|chars| !chars.is_empty());
     db.prepare_cached("INSERT OR IGNORE INTO reads VALUES (?1, ?2, ?3)")?.execute(params![
         closed.passage.id.0.as_bytes(),

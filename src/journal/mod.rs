@@ -7,6 +7,7 @@
 pub mod bench;
 mod cells;
 mod file;
+mod find;
 mod grounds;
 mod inserts;
 mod lists;
@@ -33,6 +34,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use file::OpenError;
+pub use find::IdPrefix;
 pub use lists::{Applied, ApplyError, ListStore, Recorded};
 pub use outbox::PendingFacts;
 pub use queue::Handed;

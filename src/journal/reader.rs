@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, types::Value};
 
-use super::{schema, selects, words::Words};
+use super::{
+    find::{self, IdPrefix},
+    schema, selects,
+    words::Words,
+};
 use crate::{
     access::Decision,
     fact::{Decided, ReadSummary},
@@ -127,10 +131,15 @@ impl Reader {
             .map_err(|error| self.failed(error))
     }
 
+    /// Passages and decisions whose id begins so, oldest first: at most `most`.
+    pub fn beginning_with(&mut self, prefix: IdPrefix, most: usize) -> Result<Vec<PassageId>, ReaderError> {
+        find::beginning_with(&self.db, prefix, most).map_err(|error| self.failed(error))
+    }
+
     /// What each read of a passage said; nothing for a passage that is not there.
     pub fn reads(&mut self, passage: &Passage) -> Result<Vec<ReadSummary>, ReaderError> {
-        let own = passage.reading.as_ref().map(|reading| &reading.text);
-        selects::select_reads(&self.db, passage.id.0.as_bytes(), own).map_err(|error| self.failed(error))
+        selects::select_reads(&self.db, passage.id.0.as_bytes(), passage.reading.as_ref())
+            .map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: rusqlite::Error) -> ReaderError {
