@@ -7,6 +7,7 @@ pub mod bench;
 pub mod check;
 pub mod config;
 pub mod eval;
+pub mod explain;
 pub mod passages;
 pub mod plates;
 pub mod read;
@@ -62,6 +63,8 @@ enum Command {
     Run(run::Args),
     /// List the passages that the journal holds, newest first.
     Passages(passages::Args),
+    /// Say why a passage was decided so: votes, format, list, rule, nearest miss.
+    Explain(explain::Args),
     /// Who is on which list: add, remove, list, import, export, audit, inside.
     Plates(plates::Args),
     /// Check the configuration and say everything that is wrong with it.
@@ -89,6 +92,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, allocator: Allocator) -> Ex
         Command::Read(args) => read::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Passages(args) => passages::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Plates(args) => plates::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Config(args) => config::run(&args),
