@@ -110,6 +110,11 @@ impl Porter {
         effects
     }
 
+    /// Somebody says that this vehicle is not inside any more.
+    pub fn leave(&self, plate: &PlateText) {
+        self.lock().memory.apply(&Effect::Leaves { plate: plate.clone() });
+    }
+
     /// What is remembered now.
     pub fn memory(&self) -> Memory {
         self.lock().memory.clone()

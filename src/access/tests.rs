@@ -249,6 +249,8 @@ fn hard_anti_passback_refuses_a_plate_that_is_inside() {
     assert_eq!(twice.grounds.inside_since, Some(noon()));
     site.check(5, "AB12CDE", None, Reason::Inside);
     site.check(5, "KX07FFF", IN, Reason::Listed);
+    site.0.leave(&text("KX07FFF"));
+    site.check(6, "KX07FFF", IN, Reason::Listed);
     site.check(6, "AB12CDE", OUT, Reason::Listed);
     site.check(7, "AB12CDE", IN, Reason::Listed);
 }

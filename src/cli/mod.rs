@@ -65,7 +65,7 @@ enum Command {
     Passages(passages::Args),
     /// Say why a passage was decided so: votes, format, list, rule, nearest miss.
     Explain(explain::Args),
-    /// Who is on which list: add, remove, list, import, export, audit, inside.
+    /// Who is on which list: add, remove, list, import, export, audit, inside, left.
     Plates(plates::Args),
     /// Check the configuration and say everything that is wrong with it.
     Check(check::Args),

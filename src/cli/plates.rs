@@ -48,6 +48,11 @@ enum What {
     Audit(show::Audit),
     /// Show who is inside: let in and not seen leaving. Kept where anti-passback or a capacity asks for it.
     Inside,
+    /// Say that vehicles are not inside any more, where their leaving was not seen.
+    Left {
+        #[arg(required = true, value_parser = plate)]
+        plates: Vec<PlateText>,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -162,7 +167,23 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         What::Export(export) => transfer::export(&office, export),
         What::Audit(audit) => show::audit(&office, audit),
         What::Inside => show::inside(&office),
+        What::Left { plates } => left(&office, plates),
     }
+}
+
+fn left(office: &Office, plates: &[PlateText]) -> anyhow::Result<Exit> {
+    let mut store = office.desk.store()?;
+    let mut exit = Exit::Success;
+    for plate in plates {
+        match store.leave(plate, &office.actor, office.clock.wall())? {
+            true => println!("{plate} is not inside any more"),
+            false => {
+                eprintln!("amslpr: {plate} is not known to be inside");
+                exit = Exit::Failure;
+            }
+        }
+    }
+    Ok(exit)
 }
 
 /// Who types: the login name if there is one, and the user number, which nobody can claim.

@@ -128,7 +128,10 @@ impl ListUnit {
         let entries = lists.len();
         match self.last {
             None => self.porter.begin(Arc::new(lists), store.memory()?),
-            Some(_) => self.porter.use_lists(Arc::new(lists)),
+            Some(known) => {
+                store.left_after(known)?.iter().for_each(|plate| self.porter.leave(plate));
+                self.porter.use_lists(Arc::new(lists));
+            }
         }
         self.last = Some(last);
         self.stats.entries.store(entries as u64, Ordering::Relaxed);
@@ -152,10 +155,10 @@ impl ListUnit {
 mod tests {
     use super::*;
     use crate::{
-        access::{Kind, List, NewEntry, Rules, Verdict},
+        access::{AntiPassback, Kind, List, NewEntry, Rules, Verdict},
         clock::{Clock, SystemClock},
         daemon::supervisor::Unit,
-        fact::sample,
+        fact::{Decided, Fact, sample},
         journal::{Journal, Settings},
         plate::PlateText,
         shutdown::shutdown,
@@ -166,16 +169,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let path = folder.path().join("j.db");
-        let _journal = Journal::open(&path, &Settings::default(), Arc::clone(&clock)).unwrap();
+        let journal = Journal::open(&path, &Settings::default(), Arc::clone(&clock)).unwrap();
         let tolerant = List { tolerant: true, ..List::new("staff", Kind::Allow) };
         let configured = Configured { lists: vec![tolerant], schedules: Vec::new() };
         let desk = Desk::new(&path, Arc::new(configured));
-        let porter = Arc::new(Porter::new(Rules::default()));
+        let porter = Arc::new(Porter::new(Rules { anti_passback: AntiPassback::Hard, ..Rules::default() }));
         let mut keeper = ListUnit::new(desk.clone(), Arc::clone(&porter), false);
         let passage = sample::closed(1).passage;
+        let count = AtomicU64::new(1);
+        // What is decided is recorded, as the daemon does.
         let asked = || {
             let question = crate::access::Question::about(&passage, clock.wall());
-            porter.decide(&question, true).0
+            let (decision, effects) = porter.decide(&question, true);
+            let decided = sample::decided(&sample::closed(count.fetch_add(1, Ordering::Relaxed)));
+            journal.writer().record(Fact::Decided(Decided {
+                effects,
+                decision: decision.clone(),
+                ..decided
+            }));
+            decision
         };
         assert_eq!(asked().reason.as_str(), "no-lists");
         keeper.begin().unwrap();
@@ -197,15 +209,23 @@ mod tests {
         let began = clock.now();
         desk.apply(&[add(&plate)], &Actor::new("anna"), clock.wall()).unwrap();
         let wait = |done: &dyn Fn() -> bool| {
-            while !done() && clock.now().since(began) < Duration::from_secs(20) {
+            while clock.now().since(began) < Duration::from_secs(30) {
+                if done() {
+                    return true;
+                }
                 clock.sleep(Duration::from_millis(10));
             }
+            false
         };
-        wait(&|| asked().verdict == Verdict::Admit);
-        assert_eq!(asked().list.as_deref(), Some("staff"));
+        assert!(wait(&|| asked().verdict == Verdict::Admit));
         let took = clock.now().since(began);
         println!("decided by {} ms after the change was asked for", took.as_millis());
         assert!(took < Duration::from_secs(5), "{took:?} on a busy machine");
+        assert_eq!(asked().reason.as_str(), "inside");
+        // Somebody saw it drive off.
+        assert!(journal.writer().flush(Duration::from_secs(9)));
+        assert!(desk.store().unwrap().leave(&plate, &Actor::new("anna"), clock.wall()).unwrap());
+        assert!(wait(&|| asked().verdict == Verdict::Admit));
         // Of two that look alike the second is refused, and then the first is without effect too.
         let twin = PlateText::normalise("B0B").unwrap();
         let other = PlateText::normalise("BOB").unwrap();
@@ -213,7 +233,7 @@ mod tests {
         assert!(desk.apply(&[add(&twin), add(&other)], &Actor::new("anna"), clock.wall()).is_err());
         desk.apply(&[Change::Remove { list: "staff".to_owned(), plate }], &Actor::new("anna"), clock.wall())
             .unwrap();
-        wait(&|| stats.swaps.load(Ordering::Relaxed) > swaps);
+        assert!(wait(&|| stats.swaps.load(Ordering::Relaxed) > swaps));
         assert_eq!((asked().reason.as_str(), stats.entries.load(Ordering::Relaxed)), ("unlisted", 0));
         trigger.stop();
         drop(unit);

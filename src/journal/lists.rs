@@ -75,7 +75,7 @@ pub struct Recorded {
     pub nr: u64,
     pub at: Timestamp,
     pub actor: String,
-    /// `add`, `change` or `remove`.
+    /// `add`, `change`, `remove`, or `left`: somebody said that it is not inside any more.
     pub verb: String,
     pub list: String,
     pub plate: PlateText,
@@ -155,6 +155,28 @@ impl ListStore {
             let rows = query.query_map(params![plate.map(PlateText::as_str), most], recorded)?;
             rows.collect()
         })
+    }
+
+    /// Plates that somebody said are not inside any more, in changes after this one.
+    pub fn left_after(&self, nr: u64) -> Result<Vec<PlateText>, ReaderError> {
+        self.read(|db| {
+            let mut query = db.prepare_cached("SELECT plate FROM changes WHERE nr > ?1 AND verb = 'left'")?;
+            let plates = query.query_map([nr], |row| plate_text(&row.get::<_, String>(0)?, 0))?;
+            plates.collect()
+        })
+    }
+
+    /// Somebody says that this vehicle is not inside any more; false if nobody thought that it was.
+    pub fn leave(&mut self, plate: &PlateText, actor: &Actor, now: Timestamp) -> Result<bool, ApplyError> {
+        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let list: Option<String> = transaction
+            .prepare_cached("DELETE FROM inside WHERE plate = ?1 RETURNING list")?
+            .query_row([plate.as_str()], |row| row.get(0))
+            .optional()?;
+        let Some(list) = list else { return Ok(false) };
+        record(&transaction, (now, actor), "left", &list, plate, (None, None))?;
+        transaction.commit()?;
+        Ok(true)
     }
 
     fn read<T>(&self, ask: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, ReaderError> {
@@ -238,7 +260,8 @@ impl Applying<'_> {
                 self.look_alikes(list)?.add(plate)?;
                 self.put(list, entry)?;
                 let verb = if before.is_some() { "change" } else { "add" };
-                self.record(verb, list, plate, before.as_ref(), Some(entry))?;
+                let forms = (before.as_ref(), Some(entry));
+                record(self.db, (self.now, self.actor), verb, list, plate, forms)?;
                 *(if before.is_some() { &mut self.applied.changed } else { &mut self.applied.added }) += 1;
             }
             Change::Remove { .. } => {
@@ -254,7 +277,8 @@ impl Applying<'_> {
                     self.db.prepare_cached("DELETE FROM entries WHERE list = ?1 AND plate = ?2")?;
                 delete.execute([list, plate.as_str()])?;
                 self.forget_pass(list, plate)?;
-                self.record("remove", list, plate, Some(&before), None)?;
+                let forms = (Some(&before), None);
+                record(self.db, (self.now, self.actor), "remove", list, plate, forms)?;
                 if let Some(look_alikes) = self.look_alikes.get_mut(list) {
                     look_alikes.remove(plate);
                 }
@@ -286,28 +310,6 @@ impl Applying<'_> {
         self.db.prepare_cached(SQL)?.execute([list, plate.as_str()]).map(|_| ())
     }
 
-    fn record(
-        &self,
-        verb: &str,
-        list: &str,
-        plate: &PlateText,
-        before: Option<&NewEntry>,
-        after: Option<&NewEntry>,
-    ) -> rusqlite::Result<()> {
-        const SQL: &str = "INSERT INTO changes (at, actor, verb, list, plate, before, after)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        self.db.prepare_cached(SQL)?.execute(params![
-            self.now.as_microsecond(),
-            self.actor.as_str(),
-            verb,
-            list,
-            plate.as_str(),
-            before.map(json).transpose()?,
-            after.map(json).transpose()?,
-        ])?;
-        Ok(())
-    }
-
     /// The plates of a tolerant list as they stand now.
     fn look_alikes(&mut self, list: &str) -> rusqlite::Result<&mut LookAlikes> {
         if !self.look_alikes.contains_key(list) {
@@ -323,6 +325,29 @@ impl Applying<'_> {
         }
         Ok(self.look_alikes.entry(list.to_owned()).or_default())
     }
+}
+
+/// Writes a change down: who made it when, and the entry before and after.
+fn record(
+    db: &Connection,
+    (now, actor): (Timestamp, &Actor),
+    verb: &str,
+    list: &str,
+    plate: &PlateText,
+    (before, after): (Option<&NewEntry>, Option<&NewEntry>),
+) -> rusqlite::Result<()> {
+    const SQL: &str = "INSERT INTO changes (at, actor, verb, list, plate, before, after)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    db.prepare_cached(SQL)?.execute(params![
+        now.as_microsecond(),
+        actor.as_str(),
+        verb,
+        list,
+        plate.as_str(),
+        before.map(json).transpose()?,
+        after.map(json).transpose()?,
+    ])?;
+    Ok(())
 }
 
 const ENTRY: &str = "list, plate, note, valid_from, valid_until, uses, lasts, schedule, added, added_by";
@@ -540,6 +565,12 @@ mod tests {
         assert_eq!(memory.pass("staff", &text("A1"), Some(at(1))), Some(&pass));
         let kept = journal.reader().unwrap().decision(decided.passage).unwrap().unwrap();
         assert_eq!(kept.decision, decided.decision);
+        // Somebody saw it drive off.
+        let anna = Actor::new("anna");
+        assert!(store.leave(&text("A1"), &anna, at(6)).unwrap());
+        assert!(!store.leave(&text("A1"), &anna, at(6)).unwrap());
+        assert_eq!((store.left_after(0).unwrap(), store.left_after(1).unwrap()), (vec![text("A1")], vec![]));
+        assert!(store.memory().unwrap().inside(&text("A1"), at(6), Duration::from_secs(60)).is_none());
         // Taken off and added again: the pass is fresh.
         apply(&mut store, 7, &[add("staff", "A1")]).unwrap();
         assert_eq!(store.memory().unwrap().pass("staff", &text("A1"), Some(at(1))), None);
