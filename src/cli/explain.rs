@@ -90,10 +90,18 @@ struct Vote {
     agreeing: u32,
     engine: &'static str,
     model: String,
-    /// Character, probability, and what else it may be.
-    chars: Vec<(char, f32, Vec<(char, f32)>)>,
+    chars: Vec<Position>,
     /// What the vote lacked to be sure, by the configuration as it is now.
     missing: Vec<String>,
+}
+
+/// One character of the vote, before any repair.
+#[derive(Debug, Serialize)]
+struct Position {
+    c: char,
+    p: f32,
+    /// What else it may be, with its probability.
+    others: Vec<(char, f32)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -246,7 +254,7 @@ fn vote_of(reading: &Reading, reads: &[ReadSummary], limits: &vote::Settings) ->
     let thousandth = |value: f32| (value * 1e3).round() / 1e3;
     let chars = reading.chars.iter().map(|position| {
         let others = position.others.iter().map(|(c, p)| (*c, thousandth(p.value()))).collect();
-        (position.c, thousandth(position.p.value()), others)
+        Position { c: position.c, p: thousandth(position.p.value()), others }
     });
     Vote {
         plate: reading.text.to_string(),

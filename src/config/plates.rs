@@ -229,7 +229,7 @@ pub fn write<'a>(
 pub fn written_time(time: Duration) -> String {
     let millis = time.as_millis();
     let units = [("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000), ("ms", 1)];
-    let (unit, size) = units.into_iter().find(|(_, size)| millis % size == 0).unwrap_or(("ms", 1));
+    let (unit, size) = units.into_iter().find(|(_, size)| millis.is_multiple_of(*size)).unwrap_or(("ms", 1));
     format!("{}{unit}", millis / size)
 }
 

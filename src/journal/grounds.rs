@@ -27,9 +27,8 @@ struct Row {
     /// Name, and whether it was open.
     #[serde(rename = "s", skip_serializing_if = "Option::is_none")]
     schedule: Option<(String, bool)>,
-    /// Uses allowed, milliseconds allowed, uses used, first use.
     #[serde(rename = "p", skip_serializing_if = "Option::is_none")]
-    pass: Option<(Option<u32>, Option<u64>, u32, Option<i64>)>,
+    pass: Option<PassRow>,
     #[serde(rename = "i", skip_serializing_if = "Option::is_none")]
     inside_since: Option<i64>,
     /// Taken, of how many.
@@ -39,6 +38,10 @@ struct Row {
     #[serde(rename = "n", skip_serializing_if = "Option::is_none")]
     nearest: Option<(String, String, u32)>,
 }
+
+/// Uses allowed, milliseconds allowed, uses used, first use.
+#[derive(Debug, Serialize, Deserialize)]
+struct PassRow(Option<u32>, Option<u64>, u32, Option<i64>);
 
 /// Writes grounds down, where there are any.
 pub(super) fn insert(db: &Connection, passage: &[u8; 16], grounds: &Grounds) -> Result<()> {
@@ -67,9 +70,9 @@ fn write(grounds: &Grounds) -> Result<Option<String>> {
         from: micros(grounds.from),
         until: micros(grounds.until),
         schedule: grounds.schedule.as_ref().map(|schedule| (schedule.name.clone(), schedule.open)),
-        pass: grounds
-            .pass
-            .map(|state| (state.pass.uses, state.pass.lasts.map(millis), state.used, micros(state.first))),
+        pass: grounds.pass.map(|state| {
+            PassRow(state.pass.uses, state.pass.lasts.map(millis), state.used, micros(state.first))
+        }),
         inside_since: micros(grounds.inside_since),
         places: grounds.places.map(|places| (places.taken, places.of)),
         nearest: grounds.nearest.as_ref().map(|nearest| {
@@ -94,7 +97,7 @@ fn read(json: &str) -> Result<Grounds> {
         schedule: row.schedule.map(|(name, open)| ScheduleState { name, open }),
         pass: row
             .pass
-            .map(|(uses, lasts, used, first)| {
+            .map(|PassRow(uses, lasts, used, first)| {
                 let pass = Pass { uses, lasts: lasts.map(Duration::from_millis) };
                 Ok::<_, rusqlite::Error>(PassState { pass, used, first: instant(first)? })
             })
@@ -120,11 +123,11 @@ mod tests {
     use super::*;
     use crate::journal::schema;
 
-    fn check(grounds: Grounds, most_bytes: usize) {
+    fn check(grounds: &Grounds, most_bytes: usize) {
         let mut db = Connection::open_in_memory().unwrap();
         schema::upgrade(&mut db).unwrap();
-        insert(&db, &[7; 16], &grounds).unwrap();
-        assert_eq!(select(&db, &[7; 16]).unwrap(), grounds);
+        insert(&db, &[7; 16], grounds).unwrap();
+        assert_eq!(select(&db, &[7; 16]).unwrap(), *grounds);
         let bytes: usize = db
             .query_row("SELECT coalesce(max(length(grounds)), 0) FROM grounds", [], |row| row.get(0))
             .unwrap();
@@ -134,13 +137,13 @@ mod tests {
     #[test]
     fn grounds_come_back_as_they_were_and_are_small() {
         let at = |second| Some(Timestamp::from_second(second).unwrap());
-        check(Grounds::default(), 0);
+        check(&Grounds::default(), 0);
         let nearest = Nearest {
             list: "staff".to_owned(),
             plate: PlateText::normalise("AB12CDE").unwrap(),
             distance: 0.4,
         };
-        check(Grounds { nearest: Some(nearest.clone()), ..Grounds::default() }, 32);
+        check(&Grounds { nearest: Some(nearest.clone()), ..Grounds::default() }, 32);
         let all = Grounds {
             objection: Some(Objection::Closed),
             from: at(1_700_000_000),
@@ -155,6 +158,6 @@ mod tests {
             places: Some(Places { taken: 3, of: 3 }),
             nearest: Some(nearest),
         };
-        check(all, 220);
+        check(&all, 220);
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{Explanation, Ruling, Vote};
+use super::{Explanation, Position, Ruling, Vote};
 
 pub(super) fn print(explanation: &Explanation) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -37,7 +37,7 @@ fn page(e: &Explanation) -> String {
     }
     if let Some(vote) = &e.vote {
         vote_lines(&mut text, "whole vote", vote);
-        for (c, p, others) in &vote.chars {
+        for Position { c, p, others } in &vote.chars {
             let others: Vec<String> = others.iter().map(|(c, p)| format!("{c} {p:.3}")).collect();
             let others =
                 if others.is_empty() { String::new() } else { format!("  or {}", others.join(", ")) };

@@ -118,7 +118,7 @@ fn changes(rows: Vec<Row>, list: Option<&str>, bad: &mut Vec<BadLine>) -> (Vec<u
         };
         match first.insert((list.clone(), entry.plate.clone()), line) {
             Some(first) => {
-                bad.push(BadLine { line, what: format!("{} is in line {first} too", entry.plate) })
+                bad.push(BadLine { line, what: format!("{} is in line {first} too", entry.plate) });
             }
             None => {
                 lines.push(line);
