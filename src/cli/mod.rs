@@ -7,7 +7,9 @@ pub mod bench;
 pub mod check;
 pub mod config;
 pub mod eval;
+pub mod explain;
 pub mod passages;
+pub mod plates;
 pub mod read;
 pub mod report;
 pub mod run;
@@ -61,6 +63,10 @@ enum Command {
     Run(run::Args),
     /// List the passages that the journal holds, newest first.
     Passages(passages::Args),
+    /// Say why a passage was decided so: votes, format, list, rule, nearest miss.
+    Explain(explain::Args),
+    /// Who is on which list: add, remove, list, import, export, audit, inside, left.
+    Plates(plates::Args),
     /// Check the configuration and say everything that is wrong with it.
     Check(check::Args),
     /// Show the configuration in force, or the built-in defaults.
@@ -86,6 +92,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, allocator: Allocator) -> Ex
         Command::Read(args) => read::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Passages(args) => passages::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Plates(args) => plates::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Eval(args) => eval::run(&args),

@@ -293,18 +293,29 @@ pub(super) const TABLES: &[Table] = &[
             ),
             key(
                 "plates",
-                "[{ plate = \"B 123 ABC\", note = \"Anna's van\" }]",
-                "For example. The plates, written as you like; the note is optional.",
+                "[{ plate = \"B 123 ABC\", note = \"Anna's van\" }, { plate = \"IS 07 XYZ\", until = \"2026-12-24\", uses = 2 }]",
+                "For example. The plates, written as you like. Besides a note an entry may have: from and until (days or times),\nschedule, and for guests on allow lists uses (times to be let in) and lasts (\"4h\" from the first time on).",
             ),
             key(
                 "file",
                 "\"residents.csv\"",
-                "For example. More plates: a CSV file with the columns plate and note.",
+                "For example. More plates: a CSV file with the columns plate and note, or with a first line that names some of\nplate, note, from, until, uses, lasts, schedule.",
             ),
             key(
                 "tolerant",
                 "false",
                 "Also match plates that differ only in look-alike characters, such as 0 and O. Not for block lists.",
+            ),
+            key("schedule", "\"office\"", "For example. It holds only while this [[schedule]] is open."),
+            key(
+                "cameras",
+                "[\"north-gate\"]",
+                "For example. It holds only for these cameras. Without it for all.",
+            ),
+            key(
+                "capacity",
+                "false",
+                "Vehicles of this list that may be inside at a time, such as 3; or false.",
             ),
         ],
     },
@@ -312,7 +323,61 @@ pub(super) const TABLES: &[Table] = &[
         path: "list.plates",
         header: "",
         about: "",
-        keys: &[key("plate", "\"B 123 ABC\"", "For example."), key("note", "\"Anna's van\"", "For example.")],
+        keys: &[
+            key("plate", "\"B 123 ABC\"", "For example."),
+            key("note", "\"Anna's van\"", "For example."),
+            key("from", "\"2026-12-01\"", "For example."),
+            key("until", "\"2026-12-24\"", "For example."),
+            key("uses", "3", "For example."),
+            key("lasts", "\"4h\"", "For example."),
+            key("schedule", "\"office\"", "For example."),
+        ],
+    },
+    Table {
+        path: "access",
+        header: "[access]",
+        about: "What holds for all lists.",
+        keys: &[
+            key(
+                "anti-passback",
+                "\"off\"",
+                "A plate that comes in twice without leaving in between: \"soft\" tells, \"hard\" refuses it. Needs cameras\nwith role = \"entry\" and \"exit\".",
+            ),
+            key(
+                "capacity",
+                "false",
+                "Vehicles of all allow lists that may be inside at a time, such as 40; or false.",
+            ),
+            key(
+                "longest-stay",
+                "\"24h\"",
+                "A vehicle that was not seen leaving is taken for gone after this time.",
+            ),
+        ],
+    },
+    Table {
+        path: "schedule",
+        header: "[[schedule]]",
+        about: "Weekly hours, for lists and entries that name them. One such table per schedule.",
+        keys: &[
+            key("name", "\"office\"", "For example. How lists and entries call it."),
+            key(
+                "hours",
+                "[\"mon-fri 07:00-18:00\", \"sat 22:00-06:00\"]",
+                "For example. Days and times; what ends after midnight belongs to the day it begins on.",
+            ),
+            key(
+                "zone",
+                "\"system\"",
+                "The time zone of the hours, such as \"Europe/Bucharest\", or this machine's.",
+            ),
+            key("holidays", "[\"2026-12-25\"]", "For example. Days on which it has other hours:"),
+            key(
+                "on-holidays",
+                "\"closed\"",
+                "\"closed\", \"like-sunday\", or \"ignored\": a day like any other.",
+            ),
+        ],
     },
     Table {
         path: "mqtt",
@@ -390,7 +455,7 @@ pub fn defaults() -> String {
          # folder of the file that they stand in.\n\
          #\n\
          # Files in conf.d/ beside this one are read too, in the order of their names. A table stands in one file;\n\
-         # [[camera]] and [[list]] add up. `amslpr check` says everything that is wrong.\n",
+         # [[camera]], [[list]] and [[schedule]] add up. `amslpr check` says everything that is wrong.\n",
     );
     let shown = TABLES.iter().filter(|t| t.path.is_empty() || !t.header.is_empty());
     for table in shown {

@@ -9,7 +9,7 @@ use serde_spanned::Spanned;
 
 use super::{
     Camera, CameraFormat, Config, Engine, Health, Journal, Log, LogLevel, Login, Mqtt, Role, Source,
-    Transport, lists,
+    Transport, hours, lists,
     merge::{Merged, Placed},
     report::{FileId, Problem, Report, Span},
     schema::{self, Key},
@@ -33,6 +33,7 @@ use crate::{
 pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mut Report) -> Config {
     let mut context = Context { merged, credentials, report };
     let cameras = context.cameras();
+    let schedules = hours::schedules(&mut context);
     Config {
         journal: context.journal(),
         engine: context.engine(),
@@ -42,7 +43,8 @@ pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mu
         track: context.track(),
         regions: context.passage().regions,
         passage: context.passage(),
-        lists: lists::interpret(&mut context),
+        access: hours::rules(&context),
+        lists: lists::interpret(&mut context, schedules, &cameras),
         mqtt: context.mqtt(),
         log: context.log(),
         health: context.health(),

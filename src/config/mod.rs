@@ -4,6 +4,7 @@
 //! document   one file: TOML into schema, all problems of it      values  secret
 //! merge      main file and conf.d/ as one
 //! meaning    defaults filled in, tables checked against each other
+//! lists      plates and what they may               hours  plates
 //! keys       every key for people: the shipped file, "did you mean"
 //! report     problems with file, line and caret; as text or JSON
 //! show       what is in force, and where it was said
@@ -16,10 +17,12 @@
 //! moved and run without being root.
 
 mod document;
+mod hours;
 mod keys;
 mod lists;
 mod meaning;
 mod merge;
+pub mod plates;
 mod report;
 mod schema;
 mod secret;
@@ -37,6 +40,7 @@ use crate::{
     access, capture::replay, detect, frame::CameraId, infer::EngineKind, passage, plate::Region, read,
     secret::Secret, track,
 };
+pub use hours::When;
 pub use keys::defaults;
 pub use report::{Report, Severity};
 
@@ -58,8 +62,10 @@ pub struct Config {
     /// Countries whose formats may repair a read; empty: none. They stand in `passage` too.
     pub regions: Vec<Region>,
     pub passage: passage::Settings,
+    /// What holds for all lists.
+    pub access: access::Rules,
     /// Checked: `access::Lists::load` takes them.
-    pub lists: Vec<access::List>,
+    pub lists: access::Configured,
     /// `None`: nobody is told.
     pub mqtt: Option<Mqtt>,
     pub log: Log,

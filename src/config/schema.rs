@@ -7,10 +7,12 @@ use serde::Deserialize;
 use serde_spanned::Spanned;
 
 use super::{
+    hours::{DayWord, HoursWord, When, ZoneWord},
     secret::SecretPlace,
     values::{
-        Bytes, Count, EngineWord, FormatWord, Fraction, Keep, LevelWord, ListKindWord, Name, OffOr, PaceWord,
-        Place, PlateWord, RegionCode, RoleWord, RtspUrl, Time, TransportWord, Within,
+        AntiPassbackWord, Bytes, Count, EngineWord, FormatWord, Fraction, HolidayWord, Keep, LevelWord,
+        ListKindWord, Name, OffOr, PaceWord, Place, PlateWord, RegionCode, RoleWord, RtspUrl, Time,
+        TransportWord, Within,
     },
 };
 
@@ -33,6 +35,9 @@ pub(super) struct File {
     pub plate: Key<Plate>,
     #[serde(default)]
     pub list: Vec<Spanned<List>>,
+    pub access: Key<Access>,
+    #[serde(default)]
+    pub schedule: Vec<Spanned<Schedule>>,
     pub mqtt: Key<Mqtt>,
     pub log: Key<Log>,
     pub health: Key<Health>,
@@ -177,6 +182,9 @@ pub(super) struct List {
     pub plates: Vec<Spanned<Entry>>,
     pub file: Key<Place>,
     pub tolerant: Key<bool>,
+    pub schedule: Key<Name>,
+    pub cameras: Key<Vec<Spanned<Name>>>,
+    pub capacity: Key<OffOr<Count<1, 20000>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -184,6 +192,29 @@ pub(super) struct List {
 pub(super) struct Entry {
     pub plate: Key<PlateWord>,
     pub note: Key<String>,
+    pub from: Key<When>,
+    pub until: Key<When>,
+    pub uses: Key<Count<1, 1000000>>,
+    pub lasts: Key<Time>,
+    pub schedule: Key<Name>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Access {
+    pub anti_passback: Key<AntiPassbackWord>,
+    pub capacity: Key<OffOr<Count<1, 20000>>>,
+    pub longest_stay: Key<Time>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Schedule {
+    pub name: Key<Name>,
+    pub hours: Key<Vec<HoursWord>>,
+    pub zone: Key<ZoneWord>,
+    pub holidays: Key<Vec<DayWord>>,
+    pub on_holidays: Key<HolidayWord>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -73,7 +73,7 @@ fn switched_on(examples: bool) -> String {
             }
             Some(rest) => {
                 let header = rest.starts_with('[');
-                let needed = ["name", "kind", "host", "url", "path"]
+                let needed = ["name", "kind", "host", "url", "path", "hours"]
                     .iter()
                     .any(|k| rest.starts_with(&format!("{k} =")));
                 if examples || header || needed || !is_example {
@@ -94,6 +94,7 @@ fn every_default_shown_is_the_built_in_one() {
         "[[camera]]\nname = \"north-gate\"\n[camera.replay]\npath = \"/srv/clips/gate.mp4\"\n\
          [[camera]]\nname = \"yard\"\n[camera.v4l2]\n[[camera]]\nname = \"street\"\n[camera.rtsp]\n\
          url = \"rtsp://192.0.2.10:554/stream1\"\n[[list]]\nname = \"residents\"\nkind = \"allow\"\n\
+         [[schedule]]\nname = \"office\"\nhours = [\"mon-fri 07:00-18:00\", \"sat 22:00-06:00\"]\n\
          [mqtt]\nhost = \"localhost\"\n",
     );
     assert_eq!(shown, plain);
@@ -106,7 +107,11 @@ fn every_key_can_be_set() {
     let config = load_in(&dir).unwrap_or_else(|report| panic!("{report}")).config;
     assert_eq!(config.cameras.len(), 3);
     assert_eq!(config.mqtt.unwrap().password, Some(Secret::new("hunter2".into())));
-    assert_eq!(config.lists[0].entries.len(), 2);
+    let list = &config.lists.lists[0];
+    assert_eq!((list.entries.len(), list.cameras.len()), (3, 1));
+    assert!(
+        list.schedule.is_some() && list.entries[1].pass.uses == Some(2) && list.entries[1].until.is_some()
+    );
     assert!(matches!(config.cameras[0].zones.direction, DirectionRule::ByLine(_)));
     assert_eq!((config.cameras[0].zones.include.len(), config.cameras[0].zones.exclude.len()), (1, 1));
 }
@@ -119,7 +124,7 @@ fn every_key_of_the_schema_is_shown_to_people() {
             "" => String::new(),
             path if path.starts_with("camera.") => format!("[[camera]]\n[{path}]\n"),
             "list.plates" => "[[list]]\n[[list.plates]]\n".to_owned(),
-            path @ ("camera" | "list") => format!("[[{path}]]\n"),
+            path @ ("camera" | "list" | "schedule") => format!("[[{path}]]\n"),
             path => format!("[{path}]\n"),
         };
         let error = toml::from_str::<schema::File>(&format!("{header}no-such-key = 1\n")).unwrap_err();
@@ -311,6 +316,69 @@ fn lists_are_checked() {
         &["is no plate", "\"plate\" is missing"],
     );
     check(&list("file = \"gone.csv\""), 1, &["gone.csv"]);
+}
+
+#[test]
+fn lists_have_hours_places_and_cameras() {
+    let office = "[[schedule]]\nname = \"office\"\nhours = [\"mon-fri 07:00-18:00\"]\n";
+    let list = |kind: &str, more: &str| {
+        format!("{CAMERA}{office}[[list]]\nname = \"l\"\nkind = \"{kind}\"\n{more}\n")
+    };
+    let all = list("allow", "schedule = \"office\"\ncameras = [\"a\"]\ncapacity = 3");
+    let config = good(&(all + "[access]\nanti-passback = \"soft\"\ncapacity = 9\nlongest-stay = \"8h\"\n"));
+    assert_eq!(config.access.capacity, Some(9));
+    assert_eq!((config.lists.lists[0].capacity, config.lists.schedules.len()), (Some(3), 1));
+    check(
+        &list("allow", "schedule = \"offce\""),
+        1,
+        &["there is no schedule \"offce\"", "did you mean \"office\"?"],
+    );
+    check(&list("allow", "cameras = [\"b\"]"), 1, &["there is no camera \"b\"", "did you mean \"a\"?"]);
+    check(&list("allow", "cameras = []"), 1, &["no say anywhere"]);
+    check(
+        &list("block", "capacity = 3\nplates = [{ plate = \"A1\", uses = 1 }]"),
+        2,
+        &["take up places", "for guests"],
+    );
+    check(
+        &list("allow", "plates = [{ plate = \"A1\", until = \"soon\" }]"),
+        1,
+        &["\"soon\" is no day or time"],
+    );
+    check(
+        &list("allow", "plates = [{ plate = \"A1\", schedule = \"x\" }]"),
+        1,
+        &["there is no schedule \"x\""],
+    );
+    check(&(office.to_owned() + office + CAMERA), 1, &["two schedules share the name"]);
+    check(
+        &format!("{CAMERA}[[schedule]]\nname = \"x\"\nzone = \"Europe/Atlantis\"\n"),
+        2,
+        &["no time zone", "\"hours\" is missing"],
+    );
+    let hard = "[access]\nanti-passback = \"hard\"\n";
+    check(&(list("allow", "") + hard), 1, &["camera \"a\" does not know who comes in", "role = \"entry\""]);
+    good(&(list("allow", "").replace("[camera.", "role = \"exit\"\n[camera.") + hard));
+}
+
+#[test]
+fn bad_lines_of_a_file_of_plates_are_told_with_their_numbers() {
+    let dir = folder(&format!("{CAMERA}[[list]]\nname = \"l\"\nkind = \"allow\"\nfile = \"l.csv\"\n"), &[]);
+    let told = |text: &str| {
+        fs::write(dir.path().join("l.csv"), text).unwrap();
+        load_in(&dir)
+            .map(|loaded| loaded.config.lists.lists[0].entries.len())
+            .map_err(|report| report.to_string())
+    };
+    assert_eq!(told("plate,until\nAB12,2026-12-24\n"), Ok(1));
+    let report = told("AB12\n京A12345,x\n,nobody\n").unwrap_err();
+    assert!(
+        report.contains("l.csv:2:") && report.contains("l.csv:3:") && report.contains("2 errors"),
+        "{report}"
+    );
+    assert!(told("plate,schedule\nAB12,gone\n").unwrap_err().contains("line 2 of this file"));
+    assert!(told("plate,list\nAB12,x\n").unwrap_err().contains("amslpr plates import"));
+    assert!(told("AB12\nAB-12\n").unwrap_err().contains("second time: line 2"));
 }
 
 #[test]

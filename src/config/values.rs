@@ -284,6 +284,19 @@ word_type!(
     }
 );
 word_type!(
+    /// What is done about a plate that comes in twice.
+    AntiPassbackWord(access::AntiPassback) {
+        "off" => access::AntiPassback::Off, "soft" => access::AntiPassback::Soft, "hard" => access::AntiPassback::Hard,
+    }
+);
+word_type!(
+    /// What weekly hours mean on a holiday.
+    HolidayWord(access::Holidays) {
+        "closed" => access::Holidays::Closed, "like-sunday" => access::Holidays::LikeSunday,
+        "ignored" => access::Holidays::Ignored,
+    }
+);
+word_type!(
     /// How much is logged.
     LevelWord(super::LogLevel) {
         "error" => super::LogLevel::Error, "warn" => super::LogLevel::Warn, "info" => super::LogLevel::Info,

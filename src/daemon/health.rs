@@ -5,19 +5,24 @@
 use std::{
     fmt::Write as _,
     path::PathBuf,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use serde::Serialize;
 
 use super::{
+    lists::ListStats,
     machine::{Machine, Probes},
     pipeline,
     sinks::Counts,
     supervisor::{UnitState, UnitStatus},
 };
 use crate::{
+    access::Porter,
     capture::{CameraState, CameraStats},
     clock::{Clock, Moment},
     frame::CameraId,
@@ -58,6 +63,7 @@ pub(super) struct Health {
     pub version: &'static str,
     pub uptime_s: u64,
     pub cameras: Vec<CameraHealth>,
+    pub lists: Option<ListHealth>,
     pub journal: JournalHealth,
     pub broker: Option<&'static str>,
     /// `null` where the machine does not say.
@@ -84,6 +90,15 @@ pub(super) struct CameraHealth {
 }
 
 #[derive(Debug, Clone, Serialize)]
+pub(super) struct ListHealth {
+    pub entries: u64,
+    /// Entries that were added and do not fit the configuration any more.
+    pub odd: u64,
+    /// How often new lists came into use.
+    pub swaps: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
 pub(super) struct JournalHealth {
     pub recorded: u64,
     pub queued: u64,
@@ -105,6 +120,14 @@ pub(super) struct CameraPart {
     pub unit: Arc<UnitStatus>,
 }
 
+/// The lists as the gatherer sees them.
+#[derive(Debug, Clone)]
+pub(super) struct ListPart {
+    pub porter: Arc<Porter>,
+    pub stats: Arc<ListStats>,
+    pub unit: Arc<UnitStatus>,
+}
+
 /// Gathers reports. Keeps what the machine's figures are measured against.
 #[derive(Debug)]
 pub(super) struct Gatherer {
@@ -115,6 +138,7 @@ pub(super) struct Gatherer {
     clock: Arc<dyn Clock>,
     began: Moment,
     machine: Option<Probes>,
+    lists: Option<ListPart>,
 }
 
 impl Gatherer {
@@ -126,7 +150,11 @@ impl Gatherer {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let began = clock.now();
-        Self { cameras, journal, sinks, journal_path, clock, began, machine: Probes::open() }
+        Self { cameras, journal, sinks, journal_path, clock, began, machine: Probes::open(), lists: None }
+    }
+
+    pub(super) fn with_lists(self, lists: ListPart) -> Self {
+        Self { lists: Some(lists), ..self }
     }
 
     /// Looks at everything. `broker` is the publisher's state, where there is a publisher.
@@ -139,6 +167,9 @@ impl Gatherer {
             judge_camera(part, now, &mut problems);
         }
         judge_journal(&snapshot, &mut problems);
+        if let Some(lists) = &self.lists {
+            judge_lists(lists, &mut problems);
+        }
         if broker.is_some_and(|state| state == "offline") {
             let waiting = snapshot.undelivered;
             problems.push((
@@ -154,6 +185,7 @@ impl Gatherer {
             version: env!("CARGO_PKG_VERSION"),
             uptime_s: now.since(self.began).as_secs(),
             cameras,
+            lists: self.lists.as_ref().map(|lists| list_health(&lists.stats)),
             journal: JournalHealth {
                 recorded: snapshot.recorded,
                 queued: snapshot.queued,
@@ -232,6 +264,27 @@ fn judge_journal(journal: &journal::Snapshot, problems: &mut Vec<(Verdict, Strin
         ));
     } else if journal.failing {
         problems.push((Verdict::Degraded, "the journal cannot be written; facts wait in memory".to_owned()));
+    }
+}
+
+fn list_health(stats: &ListStats) -> ListHealth {
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    ListHealth { entries: read(&stats.entries), odd: read(&stats.odd), swaps: read(&stats.swaps) }
+}
+
+fn judge_lists(lists: &ListPart, problems: &mut Vec<(Verdict, String)>) {
+    if lists.porter.lists().is_none() {
+        let words = "the lists cannot be loaded, so nobody is let in; the log says why";
+        problems.push((Verdict::Failed, words.to_owned()));
+    }
+    if lists.unit.state() == UnitState::BackingOff {
+        let why = lists.unit.last_error().unwrap_or_default();
+        problems.push((Verdict::Degraded, format!("changes of lists are not noticed: {why}")));
+    }
+    let odd = lists.stats.odd.load(Ordering::Relaxed);
+    if odd > 0 {
+        let words = format!("{odd} entries of lists do not fit the configuration; see `amslpr plates list`");
+        problems.push((Verdict::Degraded, words));
     }
 }
 

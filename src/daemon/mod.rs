@@ -9,6 +9,7 @@
 mod camera_unit;
 pub mod chain;
 mod health;
+pub mod lists;
 pub mod logging;
 mod machine;
 mod notify;
@@ -23,7 +24,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{access, clock::Clock, config::Config, journal, publish};
+use crate::{clock::Clock, config::Config, journal, publish};
 use health::{Gatherer, Health, Verdict};
 use notify::Notifier;
 use wiring::Wired;
@@ -55,8 +56,6 @@ pub enum DaemonError {
     Chain(#[from] chain::ChainError),
     #[error("[mqtt]: {0}")]
     Topic(#[from] publish::TopicError),
-    #[error("the access lists are refused: {0}")]
-    Lists(#[from] access::LoadError),
     #[error("cannot start {what}: {error}")]
     Start { what: String, error: std::io::Error },
     #[error("{0} facts could not be written to the journal before the end; see the log for the reason")]

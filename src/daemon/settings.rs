@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{chain, pipeline};
 use crate::{
-    access::Lists,
+    access::Porter,
     capture::{
         self, Encoding, Origin, Wish,
         replay::Replay,
@@ -35,7 +35,7 @@ pub(super) fn chain(config: &Config) -> chain::Settings {
 pub(super) fn pipeline(
     camera: &config::Camera,
     config: &Config,
-    lists: Arc<Lists>,
+    porter: Arc<Porter>,
     plate_score: f32,
 ) -> pipeline::Settings {
     let strong = config.detect.score.unwrap_or(plate_score);
@@ -43,7 +43,7 @@ pub(super) fn pipeline(
         choose: config.choose,
         track: track::Settings { strong, zones: camera.zones.clone(), ..config.track.clone() },
         passage: config.passage.clone(),
-        lists,
+        porter,
         ..pipeline::Settings::new(camera.id.clone(), !is_recording(camera))
     }
 }

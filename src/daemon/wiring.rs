@@ -11,7 +11,8 @@ use super::{
     DaemonError, Options,
     camera_unit::CameraUnit,
     chain::Networks,
-    health::{CameraPart, Gatherer, Health},
+    health::{CameraPart, Gatherer, Health, ListPart},
+    lists::{Desk, ListStats, ListUnit},
     pipeline,
     screen::Screen,
     settings,
@@ -19,7 +20,7 @@ use super::{
     supervisor::{Unit, UnitStatus},
 };
 use crate::{
-    access::Lists,
+    access::Porter,
     backoff,
     capture::{Camera, CameraState, Delivery, Origin, replay::Pacing},
     clock::Clock,
@@ -50,7 +51,7 @@ struct Eye {
 /// What every camera's threads are given alike.
 struct Shared<'a> {
     networks: &'a Networks,
-    lists: &'a Arc<Lists>,
+    porter: &'a Arc<Porter>,
     sinks: &'a Sinks,
     clock: &'a Arc<dyn Clock>,
     stop: &'a Stop,
@@ -60,6 +61,10 @@ struct Shared<'a> {
 #[derive(Debug)]
 pub(super) struct Wired {
     eyes: Vec<Eye>,
+    /// Keeps the porter's lists up to date.
+    lists: Unit,
+    list_stats: Arc<ListStats>,
+    porter: Arc<Porter>,
     /// With the way to give it the health report.
     publisher: Option<(Publisher, watch::Sender<Option<String>>)>,
     journal: Journal,
@@ -100,17 +105,32 @@ impl Wired {
         };
         let sinks = Sinks::new(journal.writer(), screen_sender, config.log.plates);
         let (trigger, stop) = shutdown();
-        let lists = Arc::new(Lists::load(config.lists.clone())?);
-        let parts = Shared { networks: &networks, lists: &lists, sinks: &sinks, clock, stop: &stop };
+        let porter = Arc::new(Porter::new(config.access.clone()));
+        let desk = Desk::new(&config.journal.path, Arc::new(config.lists.clone()));
+        let mut keeper = ListUnit::new(desk, Arc::clone(&porter), config.log.plates);
+        if let Err(error) = keeper.begin() {
+            tracing::error!(%error, "the lists cannot be loaded; nobody is let in until they are");
+        }
+        let list_stats = Arc::clone(keeper.stats());
+        let heard = stop.clone();
+        let lists = Unit::start(
+            "lists",
+            Arc::clone(clock),
+            stop.clone(),
+            backoff::Settings::default(),
+            move |status| keeper.work(&heard, status),
+        )
+        .map_err(cannot_start("the keeper of the lists".to_owned()))?;
+        let parts = Shared { networks: &networks, porter: &porter, sinks: &sinks, clock, stop: &stop };
         let mut eyes = Vec::new();
         for camera in &config.cameras {
             eyes.push(eye(camera, config, &parts).map_err(cannot_start(format!("camera {}", camera.id)))?);
         }
-        Ok(Self { eyes, publisher, journal, sinks, screen, stop: trigger })
+        Ok(Self { eyes, lists, list_stats, porter, publisher, journal, sinks, screen, stop: trigger })
     }
 
     pub(super) fn units(&self) -> impl Iterator<Item = &UnitStatus> {
-        self.eyes.iter().map(|eye| eye.unit.status().as_ref())
+        self.eyes.iter().map(|eye| &eye.unit).chain([&self.lists]).map(|unit| unit.status().as_ref())
     }
 
     pub(super) fn gatherer(&self, clock: Arc<dyn Clock>) -> Gatherer {
@@ -123,6 +143,12 @@ impl Wired {
         let parts = self.eyes.iter().map(part).collect();
         let (stats, counts) = (self.journal.stats(), Arc::clone(self.sinks.counts()));
         Gatherer::new(parts, stats, counts, self.journal.path().to_owned(), clock)
+            .with_lists(self.list_part())
+    }
+
+    fn list_part(&self) -> ListPart {
+        let unit = Arc::clone(self.lists.status());
+        ListPart { porter: Arc::clone(&self.porter), stats: Arc::clone(&self.list_stats), unit }
     }
 
     /// There are cameras, all are recordings, and all their frames have been looked at.
@@ -158,10 +184,11 @@ impl Wired {
     /// Cameras first, then what they still hold, then the journal, then the publisher. Returns the facts that did
     /// not reach the disk.
     pub(super) fn stop(self, last_commit: Duration) -> usize {
-        let Self { mut eyes, publisher, journal, sinks, screen, stop } = self;
+        let Self { mut eyes, lists, publisher, journal, sinks, screen, stop, .. } = self;
         eyes.iter_mut().for_each(|eye| eye.camera.stop());
         stop.stop();
         drop(eyes);
+        drop(lists);
         drop(sinks);
         drop(screen);
         let settled = journal.writer().flush(last_commit);
@@ -188,7 +215,7 @@ fn eye(camera: &config::Camera, config: &Config, parts: &Shared<'_>) -> std::io:
     let mut work = CameraUnit {
         frames,
         networks: parts.networks.clone(),
-        settings: settings::pipeline(camera, config, Arc::clone(parts.lists), parts.networks.plate_score()),
+        settings: settings::pipeline(camera, config, Arc::clone(parts.porter), parts.networks.plate_score()),
         stats: Arc::clone(&stats),
         sinks: parts.sinks.clone(),
         clock: Arc::clone(parts.clock),

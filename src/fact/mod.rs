@@ -11,8 +11,9 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    access::Decision,
+    access::{Decision, Effect},
     frame::CameraId,
+    infer::EngineKind,
     passage::{Cast, Passage, PassageId, Reading, Receipt},
     plate::{Confidence, PlateText},
 };
@@ -44,6 +45,8 @@ pub struct Decided {
     /// The vote as it stood then; `None` where nothing was readable.
     pub reading: Option<Reading>,
     pub decision: Decision,
+    /// What is to be remembered of it.
+    pub effects: Vec<Effect>,
     pub receipt: Receipt,
 }
 
@@ -54,6 +57,8 @@ pub struct Closed {
     /// What each read said, in the order of their frames.
     pub reads: Vec<ReadSummary>,
     pub decision: Option<Decision>,
+    /// What is to be remembered of its end.
+    pub effects: Vec<Effect>,
 }
 
 /// One read of a passage, as far as it is worth keeping.
@@ -65,6 +70,8 @@ pub struct ReadSummary {
     pub confidence: Confidence,
     /// Height of the plate in frame pixels.
     pub height: f32,
+    /// What read it.
+    pub engine: EngineKind,
 }
 
 /// What to keep of the votes of a passage: in the order of their frames.
@@ -77,6 +84,7 @@ pub fn summaries(votes: &[Cast]) -> Vec<ReadSummary> {
             text: vote.read.text.clone(),
             confidence: vote.read.confidence,
             height: vote.read.quality.height,
+            engine: vote.read.engine,
         })
         .collect();
     reads.sort_by_key(|read| read.after);

@@ -65,9 +65,7 @@ pub(super) fn parse_verdict(word: &str, at: usize) -> Result<Verdict> {
 }
 
 pub(super) fn parse_reason(word: &str, at: usize) -> Result<Reason> {
-    use Reason::{Blocked, Listed, NotNow, Unlisted, Unreadable, Unsure, Watched};
-    let all = [Listed, Blocked, Watched, Unlisted, Unsure, Unreadable, NotNow];
-    known(all.into_iter().find(|one| one.as_str() == word), "reason", word, at)
+    known(Reason::ALL.into_iter().find(|one| one.as_str() == word), "reason", word, at)
 }
 
 pub(super) fn parse_engine(word: &str, at: usize) -> Result<EngineKind> {

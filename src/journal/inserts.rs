@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::{cells::ten_thousandths, pack, words::Words};
+use super::{cells::ten_thousandths, grounds, pack, words::Words};
 use crate::{
     clock::Moment,
     fact::{Closed, Decided},
@@ -64,6 +64,7 @@ pub(super) fn insert_decision(db: &Connection, words: &mut Words, decided: &Deci
     let decision = &decided.decision;
     let vote = Vote::of(db, words, decided.reading.as_ref())?;
     let times = latencies(&decided.receipt);
+    grounds::insert(db, decided.passage.0.as_bytes(), &decision.grounds)?;
     let written = db.prepare_cached(SQL)?.execute(params![
         decided.passage.0.as_bytes(),
         words.number(db, decided.camera.as_str())?,
@@ -107,7 +108,7 @@ pub(super) fn insert_reads(db: &Connection, closed: &Closed, keep: usize) -> Res
     kept.truncate(keep);
     kept.sort_by_key(|read| read.after);
     let reading = closed.passage.reading.as_ref();
-    let reads = pack::pack_reads(&kept, reading.map(|reading| &reading.text));
+    let reads = pack::pack_reads(&kept, pack::Own::of(reading));
     let chars = reading.map(|reading| pack::pack_chars(&reading.chars)).filter(|chars| !chars.is_empty());
     db.prepare_cached("INSERT OR IGNORE INTO reads VALUES (?1, ?2, ?3)")?.execute(params![
         closed.passage.id.0.as_bytes(),

@@ -7,7 +7,11 @@
 pub mod bench;
 mod cells;
 mod file;
+mod find;
+mod grounds;
 mod inserts;
+mod lists;
+mod memory;
 mod outbox;
 mod pack;
 mod queue;
@@ -30,6 +34,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use file::OpenError;
+pub use find::IdPrefix;
+pub use lists::{Applied, ApplyError, ListStore, Recorded};
 pub use outbox::PendingFacts;
 pub use queue::Handed;
 pub use reader::{Cursor, Filter, PlateFilter, Reader, ReaderError, Record};

@@ -64,13 +64,9 @@ impl PendingFacts {
                 let Some(passage) = selects::select_passage(&self.db, &mut self.words, &pending.id)? else {
                     return Ok(None);
                 };
-                let reads = selects::select_reads(
-                    &self.db,
-                    &pending.id,
-                    passage.reading.as_ref().map(|reading| &reading.text),
-                )?;
+                let reads = selects::select_reads(&self.db, &pending.id, passage.reading.as_ref())?;
                 let decision = decided.map(|decided| decided.decision);
-                Ok(Some(Fact::Closed(Closed { passage, reads, decision })))
+                Ok(Some(Fact::Closed(Closed { passage, reads, decision, effects: Vec::new() })))
             }
             _ => Ok(None),
         }

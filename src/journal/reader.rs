@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, types::Value};
 
-use super::{schema, selects, words::Words};
+use super::{
+    find::{self, IdPrefix},
+    schema, selects,
+    words::Words,
+};
 use crate::{
     access::Decision,
     fact::{Decided, ReadSummary},
@@ -101,7 +105,7 @@ pub struct Reader {
 
 impl Reader {
     pub fn open(path: &Path) -> Result<Self, ReaderError> {
-        connect(path)
+        connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
             .map(|db| Self { path: path.to_owned(), db, words: Words::default() })
             .map_err(|why| ReaderError { path: path.to_owned(), why })
     }
@@ -127,10 +131,15 @@ impl Reader {
             .map_err(|error| self.failed(error))
     }
 
+    /// Passages and decisions whose id begins so, oldest first: at most `most`.
+    pub fn beginning_with(&mut self, prefix: IdPrefix, most: usize) -> Result<Vec<PassageId>, ReaderError> {
+        find::beginning_with(&self.db, prefix, most).map_err(|error| self.failed(error))
+    }
+
     /// What each read of a passage said; nothing for a passage that is not there.
     pub fn reads(&mut self, passage: &Passage) -> Result<Vec<ReadSummary>, ReaderError> {
-        let own = passage.reading.as_ref().map(|reading| &reading.text);
-        selects::select_reads(&self.db, passage.id.0.as_bytes(), own).map_err(|error| self.failed(error))
+        selects::select_reads(&self.db, passage.id.0.as_bytes(), passage.reading.as_ref())
+            .map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: rusqlite::Error) -> ReaderError {
@@ -229,12 +238,11 @@ fn where_all(terms: &[&str]) -> String {
     if terms.is_empty() { String::new() } else { format!(" WHERE {}", terms.join(" AND ")) }
 }
 
-fn connect(path: &Path) -> Result<Connection, Why> {
+fn connect(path: &Path, how: OpenFlags) -> Result<Connection, Why> {
     if !path.exists() {
         return Err(Why::Missing);
     }
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
+    let db = Connection::open_with_flags(path, how | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.pragma_update(None, "busy_timeout", 2000)?;
     schema::check(&db).map_err(|error| match error {
         schema::SchemaError::Sqlite(error) => Why::from(error),
@@ -245,7 +253,12 @@ fn connect(path: &Path) -> Result<Connection, Why> {
 
 /// A connection for the outbox, which lives beside this file.
 pub(super) fn connect_for_outbox(path: &Path) -> Result<Connection, ReaderError> {
-    connect(path).map_err(|why| ReaderError { path: path.to_owned(), why })
+    connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|why| ReaderError { path: path.to_owned(), why })
+}
+
+/// A connection for `lists`, which writes beside the writer.
+pub(super) fn connect_for_lists(path: &Path) -> Result<Connection, ReaderError> {
+    connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(|why| ReaderError { path: path.to_owned(), why })
 }
 
 pub(super) fn failed(path: &Path, error: rusqlite::Error) -> ReaderError {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, ToSql, TransactionBehavior};
 
-use super::writer;
+use super::{lists, writer};
 
 /// What one piece of erasing did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,6 +40,7 @@ pub(super) fn erase_before(
             "DELETE FROM passages WHERE id = ?1",
             "DELETE FROM reads WHERE passage = ?1",
             "DELETE FROM decisions WHERE passage = ?1",
+            "DELETE FROM grounds WHERE passage = ?1",
         ] {
             transaction.prepare_cached(sql)?.execute([id])?;
         }
@@ -59,6 +60,7 @@ pub(super) fn erase_before(
     }
     erased.undelivered = old.len();
     erased.more |= old.len() == limit.saturating_mul(2);
+    erased.more |= lists::erase_changes_before(&transaction, time, limit)? == limit;
     if old.last() == Some(&seq) {
         writer::remember_seq(&transaction, seq)?;
     }

@@ -7,7 +7,7 @@ use super::{
         id, instant, odd, parse_direction, parse_engine, parse_reason, parse_verdict, plate_text,
         probability, time,
     },
-    pack,
+    grounds, pack,
     words::Words,
 };
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     frame::CameraId,
     geometry::Rect,
     passage::{Passage, Reading, Receipt},
-    plate::{CharRead, PlateText, Region},
+    plate::{CharRead, Region},
 };
 
 type Result<T> = rusqlite::Result<T>;
@@ -80,7 +80,9 @@ pub(super) fn decided(db: &Connection, words: &mut Words, row: &Row<'_>) -> Resu
             note: row.get(7)?,
             matched: matched.map(|text| plate_text(&text, 8)).transpose()?,
             watched_by: watched_by.map(|nr| words.word(db, nr)).transpose()?,
+            grounds: grounds::select(db, &row.get::<_, [u8; 16]>(0)?)?,
         },
+        effects: Vec::new(),
         receipt: receipt(row, 21)?,
     })
 }
@@ -95,11 +97,16 @@ pub(super) fn select_decision(db: &Connection, words: &mut Words, id: &[u8]) -> 
     db.prepare_cached(&sql)?.query_row([id], |row| decided(db, words, row)).optional()
 }
 
-/// The reads of a passage; `own` is the text of its reading.
-pub(super) fn select_reads(db: &Connection, id: &[u8], own: Option<&PlateText>) -> Result<Vec<ReadSummary>> {
+/// The reads of a passage that came to this reading.
+pub(super) fn select_reads(
+    db: &Connection,
+    id: &[u8],
+    reading: Option<&Reading>,
+) -> Result<Vec<ReadSummary>> {
     let mut query = db.prepare_cached("SELECT reads FROM reads WHERE passage = ?1")?;
     let packed: Option<Vec<u8>> = query.query_row([id], |row| row.get(0)).optional()?;
-    packed.map_or(Ok(Vec::new()), |packed| pack::unpack_reads(&packed, own).ok_or_else(|| odd(0, BadBytes)))
+    let unpack = |packed: Vec<u8>| pack::unpack_reads(&packed, pack::Own::of(reading));
+    packed.map_or(Ok(Vec::new()), |packed| unpack(packed).ok_or_else(|| odd(0, BadBytes)))
 }
 
 fn reading(db: &Connection, words: &mut Words, row: &Row<'_>, at: usize) -> Result<Option<Reading>> {

@@ -63,7 +63,10 @@ fn a_passage_comes_back_as_it_was_recorded() {
     for one in [&closed, &bare] {
         let record = reader.passage(one.passage.id).unwrap().unwrap();
         let reads = reader.reads(&one.passage).unwrap();
-        assert_eq!(Closed { passage: record.passage, reads, decision: record.decision }, *one);
+        assert_eq!(
+            Closed { passage: record.passage, reads, decision: record.decision, effects: Vec::new() },
+            *one
+        );
     }
     let mut pending = journal.pending_facts().unwrap();
     let facts: Vec<Fact> =

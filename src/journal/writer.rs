@@ -6,7 +6,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 use tokio::sync::watch;
 
 use super::{
-    Settings, inserts,
+    Settings, inserts, memory,
     queue::{Queue, Work},
     retention,
     stats::Stats,
@@ -206,6 +206,11 @@ impl Batch<'_> {
                 continue;
             }
             self.outcome.recorded += 1;
+            let effects = match fact {
+                Fact::Decided(decided) => &decided.effects,
+                Fact::Closed(closed) => &closed.effects,
+            };
+            memory::write(self.db, effects)?;
             if self.settings.outbox {
                 self.outcome.seq += 1;
                 self.db.prepare_cached("INSERT INTO outbox VALUES (?1, ?2, ?3, ?4)")?.execute(params![
@@ -242,6 +247,7 @@ impl Batch<'_> {
                 at: passage.ended.unwrap_or(passage.began),
                 reading: passage.reading.clone(),
                 decision: decision.clone(),
+                effects: Vec::new(),
                 receipt: passage.receipt,
             };
             inserts::insert_decision(self.db, self.words, &decided)?;

@@ -116,6 +116,8 @@ struct Verdict<'a> {
     note: Option<&'a str>,
     matched: Option<&'a str>,
     watched_by: Option<&'a str>,
+    /// It was let in then and has not been seen leaving: soft anti-passback tells, hard refuses.
+    inside_since: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -248,6 +250,7 @@ fn verdict(decision: &Decision) -> Verdict<'_> {
         note: decision.note.as_deref(),
         matched: decision.matched.as_ref().map(|text| text.as_str()),
         watched_by: decision.watched_by.as_deref(),
+        inside_since: decision.grounds.inside_since.map(|since| since.to_string()),
     }
 }
 
