@@ -3,7 +3,7 @@
 //! ```text
 //! document   one file: TOML into schema, all problems of it      values  secret
 //! merge      main file and conf.d/ as one
-//! meaning    defaults filled in, tables checked against each other
+//! meaning    defaults filled in, tables checked against each other      lists  broker
 //! keys       every key for people: the shipped file, "did you mean"
 //! report     problems with file, line and caret; as text or JSON
 //! show       what is in force, and where it was said
@@ -15,6 +15,7 @@
 //! Relative paths start at the folder of the file they stand in, so that a folder with a configuration in it can be
 //! moved and run without being root.
 
+mod broker;
 mod document;
 mod keys;
 mod lists;
@@ -34,8 +35,8 @@ use std::{
 use url::Url;
 
 use crate::{
-    access, capture::replay, detect, frame::CameraId, infer::EngineKind, passage, plate::Region, read,
-    secret::Secret, track,
+    access, capture::replay, detect, frame::CameraId, infer::EngineKind, passage, plate::Region, publish,
+    read, secret::Secret, track,
 };
 pub use keys::defaults;
 pub use report::{Report, Severity};
@@ -140,9 +141,18 @@ pub struct Mqtt {
     pub client_id: String,
     pub username: Option<String>,
     pub password: Option<Secret>,
+    /// `None`: everything is sent in the clear.
+    pub tls: Option<publish::Tls>,
     /// First part of every topic.
     pub prefix: String,
     pub keep_alive: Duration,
+    /// Commands are listened to.
+    pub commands: bool,
+    /// Pictures of passages are published.
+    pub images: bool,
+    pub home_assistant: publish::HomeAssistant,
+    /// First part of Home Assistant's own topics.
+    pub discovery_prefix: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,8 @@ use super::{
     DaemonError, Options,
     camera_unit::CameraUnit,
     chain::Networks,
-    health::{CameraPart, Gatherer, Health},
+    commands::{self, Handlers},
+    health::{self, CameraPart, Gatherer, Health},
     pipeline,
     screen::Screen,
     settings,
@@ -22,11 +23,11 @@ use crate::{
     access::Lists,
     backoff,
     capture::{Camera, CameraState, Delivery, Origin, replay::Pacing},
-    clock::Clock,
+    clock::{Clock, Moment},
     config::{self, Config},
     frame::CameraId,
     journal::Journal,
-    publish::Publisher,
+    publish::{self, Publisher},
     shutdown::{Stop, Trigger, shutdown},
 };
 
@@ -60,8 +61,10 @@ struct Shared<'a> {
 #[derive(Debug)]
 pub(super) struct Wired {
     eyes: Vec<Eye>,
-    /// With the way to give it the health report.
-    publisher: Option<(Publisher, watch::Sender<Option<String>>)>,
+    /// With the way to tell it how the node is doing.
+    publisher: Option<(Publisher, watch::Sender<publish::Status>)>,
+    /// Does what is asked for over MQTT.
+    commands: Option<Unit>,
     journal: Journal,
     sinks: Sinks,
     screen: Option<Screen>,
@@ -80,16 +83,6 @@ impl Wired {
             tracing::error!(kept = %kept.display(), "the journal was broken: it was put aside, a new one was begun");
         }
         let networks = Networks::load(&settings::chain(config))?;
-        let publisher = match &config.mqtt {
-            Some(settings) => {
-                let outbox = journal.pending_facts()?;
-                let (tell, told) = watch::channel(None);
-                let (settings, clock) = (settings::publish(settings)?, Arc::clone(clock));
-                let started = Publisher::start(settings, Box::new(outbox), journal.recorded(), told, clock);
-                Some((started.map_err(cannot_start("the publisher".to_owned()))?, tell))
-            }
-            None => None,
-        };
         let (screen, screen_sender) = match options.screen {
             true => {
                 let (screen, sender) =
@@ -106,11 +99,37 @@ impl Wired {
         for camera in &config.cameras {
             eyes.push(eye(camera, config, &parts).map_err(cannot_start(format!("camera {}", camera.id)))?);
         }
-        Ok(Self { eyes, publisher, journal, sinks, screen, stop: trigger })
+        let (publisher, commands) = match &config.mqtt {
+            Some(mqtt) => {
+                let (tell, status) = watch::channel(publish::Status::default());
+                let (orders, commands) = match mqtt.commands {
+                    true => {
+                        let (orders, received) = publish::command::channel();
+                        let handlers =
+                            Handlers { plates: None, gate: None, trigger: None, status: status.clone() };
+                        let unit = commands::start(received, handlers, Arc::clone(clock), stop.clone());
+                        (Some(orders), Some(unit.map_err(cannot_start("the commands".to_owned()))?))
+                    }
+                    false => (None, None),
+                };
+                let settings = settings::publish(mqtt, config, networks.names())?;
+                let sources = publish::Sources {
+                    outbox: Box::new(journal.pending_facts()?),
+                    recorded: journal.recorded(),
+                    status,
+                    orders,
+                };
+                let started = Publisher::start(settings, sources, Arc::clone(clock));
+                (Some((started.map_err(cannot_start("the publisher".to_owned()))?, tell)), commands)
+            }
+            None => (None, None),
+        };
+        Ok(Self { eyes, publisher, commands, journal, sinks, screen, stop: trigger })
     }
 
     pub(super) fn units(&self) -> impl Iterator<Item = &UnitStatus> {
-        self.eyes.iter().map(|eye| eye.unit.status().as_ref())
+        let commands = self.commands.iter().map(|unit| unit.status().as_ref());
+        self.eyes.iter().map(|eye| eye.unit.status().as_ref()).chain(commands)
     }
 
     pub(super) fn gatherer(&self, clock: Arc<dyn Clock>) -> Gatherer {
@@ -141,16 +160,26 @@ impl Wired {
         }
     }
 
-    pub(super) fn broker(&self) -> Option<&'static str> {
-        self.publisher.as_ref().map(|(publisher, _)| publisher.stats().snapshot().state.as_str())
+    pub(super) fn broker(&self) -> Option<publish::Snapshot> {
+        self.publisher.as_ref().map(|(publisher, _)| publisher.stats().snapshot())
+    }
+
+    /// Tells subscribers how the cameras stand; true if that is news.
+    pub(super) fn publish_presence(&self, now: Moment) -> bool {
+        let Some((_, tell)) = &self.publisher else { return false };
+        let cameras: Vec<_> =
+            self.eyes.iter().map(|eye| (eye.id.clone(), health::presence(eye.camera.stats(), now))).collect();
+        tell.send_if_modified(|status| {
+            let news = status.cameras != cameras;
+            status.cameras = cameras;
+            news
+        })
     }
 
     pub(super) fn publish_health(&self, health: &Health) {
         let Some((_, tell)) = &self.publisher else { return };
         match serde_json::to_string(health) {
-            Ok(payload) => {
-                tell.send_replace(Some(payload));
-            }
+            Ok(payload) => tell.send_modify(|status| status.health = Some(payload)),
             Err(error) => tracing::error!(%error, "the health report could not be written as JSON"),
         }
     }
@@ -158,10 +187,11 @@ impl Wired {
     /// Cameras first, then what they still hold, then the journal, then the publisher. Returns the facts that did
     /// not reach the disk.
     pub(super) fn stop(self, last_commit: Duration) -> usize {
-        let Self { mut eyes, publisher, journal, sinks, screen, stop } = self;
+        let Self { mut eyes, publisher, commands, journal, sinks, screen, stop } = self;
         eyes.iter_mut().for_each(|eye| eye.camera.stop());
         stop.stop();
         drop(eyes);
+        drop(commands);
         drop(sinks);
         drop(screen);
         let settled = journal.writer().flush(last_commit);

@@ -1,0 +1,108 @@
+//! Why there is no connection, in words for people: what happened, at which broker, what to do.
+
+use std::io;
+
+use rumqttc::v5::{
+    ConnectionError, StateError,
+    mqttbytes::{
+        self,
+        v5::{ConnectReturnCode, DisconnectReasonCode},
+    },
+};
+
+use super::{Broker, tls};
+
+/// Without the client library's nesting.
+pub(super) fn words(error: &ConnectionError, broker: &Broker) -> String {
+    match error {
+        ConnectionError::Io(error) => io_words(error, broker),
+        ConnectionError::Timeout(_) => "no answer within the time limit".to_owned(),
+        ConnectionError::ConnectionRefused(code) => refusal(*code, broker),
+        ConnectionError::Tls(rumqttc::TlsError::Io(error)) => io_words(error, broker),
+        ConnectionError::Tls(rumqttc::TlsError::TLS(error)) => tls_words(error, broker),
+        ConnectionError::Tls(rumqttc::TlsError::DNSName(_)) => {
+            format!("{:?} is no name that a certificate could hold", broker.host)
+        }
+        ConnectionError::MqttState(error) => state(error, broker),
+        ConnectionError::NotConnAck(_) => "what answers there does not speak MQTT as it should".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn state(error: &StateError, broker: &Broker) -> String {
+    match error {
+        StateError::ConnFail { reason } => refusal(*reason, broker),
+        StateError::Io(error) | StateError::Deserialization(mqttbytes::Error::Io(error)) => {
+            io_words(error, broker)
+        }
+        StateError::Deserialization(error) => {
+            format!("what answers there does not speak MQTT 5 as it should ({error})")
+        }
+        StateError::AwaitPingResp => "the broker no longer answers".to_owned(),
+        StateError::ConnectionAborted => ended(broker),
+        StateError::ServerDisconnect { reason_code: DisconnectReasonCode::SessionTakenOver, .. } => format!(
+            "another client came under our name {:?} and the broker dropped us; every node needs an [mqtt] \
+             client-id of its own",
+            broker.client_id
+        ),
+        StateError::ServerDisconnect { reason_code, reason_string } => {
+            let more = reason_string.as_ref().map(|words| format!(": {words}")).unwrap_or_default();
+            format!("the broker dropped us ({reason_code:?}{more})")
+        }
+        other => other.to_string(),
+    }
+}
+
+fn refusal(code: ConnectReturnCode, broker: &Broker) -> String {
+    use ConnectReturnCode as Code;
+    match code {
+        Code::BadUserNamePassword | Code::NotAuthorized => match &broker.login {
+            Some(login) => format!(
+                "refused: the broker does not let user {:?} in ({code:?}); are name and password right?",
+                login.user
+            ),
+            None => format!(
+                "refused: the broker wants to know who we are ({code:?}); [mqtt] needs username and password, \
+                 or certificate and key"
+            ),
+        },
+        Code::ClientIdentifierNotValid | Code::BadClientId => {
+            format!("refused: the broker does not accept the client-id {:?}", broker.client_id)
+        }
+        Code::UnsupportedProtocolVersion | Code::RefusedProtocolVersion => {
+            "refused: the broker does not speak MQTT 5".to_owned()
+        }
+        other => format!("refused: {other:?}"),
+    }
+}
+
+fn io_words(error: &io::Error, broker: &Broker) -> String {
+    if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return tls_words(error, broker);
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => {
+            ended(broker)
+        }
+        io::ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn ended(broker: &Broker) -> String {
+    match &broker.tls {
+        None => "the broker ended the connection; if it comes again, is that port one for TLS ([mqtt] tls = true)?",
+        Some(tls) if tls.client.is_none() => {
+            "the broker ended the connection; if it comes again, does it ask for a client certificate?"
+        }
+        Some(_) => "the broker ended the connection",
+    }
+    .to_owned()
+}
+
+fn tls_words(error: &rustls::Error, broker: &Broker) -> String {
+    match &broker.tls {
+        Some(tls) => tls::words(error, &broker.host, tls),
+        None => error.to_string(),
+    }
+}
