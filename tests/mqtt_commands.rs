@@ -14,33 +14,23 @@ use std::{
 use amslpr::{
     backoff,
     clock::{Clock, SystemClock},
-    journal::{self, Journal},
     publish::{
-        Publisher, Settings, Sources, State, Status,
+        Settings, State,
         command::{self, Outcome, Request},
     },
 };
-use broker::{Mosquitto, Sending, Subscriber, wait_for};
+use broker::{Mosquitto, Sending, Subscriber, node::Node, wait_for};
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
 const BASE: &str = "amslpr/pi-1";
 
 /// A node that takes commands. What it does is written down; a gate named `slow` is never done with.
-struct Node {
-    publisher: Publisher,
-    _journal: Journal,
-    _status: watch::Sender<Status>,
-    _folder: tempfile::TempDir,
+struct Taker {
+    node: Node,
     done: Arc<Mutex<Vec<String>>>,
 }
 
-fn node(port: u16) -> Node {
-    let folder = tempfile::tempdir().unwrap();
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let keep = journal::Settings { outbox: true, ..journal::Settings::default() };
-    let journal = Journal::open(&folder.path().join("journal.db"), &keep, Arc::clone(&clock)).unwrap();
-    let (status, watched) = watch::channel(Status::default());
+fn taker(port: u16) -> Taker {
     let (orders, received) = command::channel();
     let done = Arc::new(Mutex::new(Vec::new()));
     let list = Arc::clone(&done);
@@ -71,19 +61,12 @@ fn node(port: u16) -> Node {
         longest: Duration::from_millis(100),
         jitter: 0.5,
     };
-    let sources = Sources {
-        outbox: Box::new(journal.pending_facts().unwrap()),
-        recorded: journal.recorded(),
-        status: watched,
-        orders: Some(orders),
-    };
-    let publisher = Publisher::start(settings, sources, clock).unwrap();
-    Node { publisher, _journal: journal, _status: status, _folder: folder, done }
+    Taker { node: Node::start(settings, Some(orders)), done }
 }
 
-impl Node {
+impl Taker {
     fn wait_until_it_listens(&self, commander: &Subscriber) {
-        let stats = self.publisher.stats();
+        let stats = self.node.publisher.stats();
         wait_for("online", || stats.snapshot().state == State::Online);
         // The subscription is on its way when the node is online; it is there when a command is answered.
         let topic = format!("{BASE}/cmd/reply/hello");
@@ -99,7 +82,7 @@ impl Node {
     }
 
     fn refused(&self, why: &str) -> u64 {
-        self.publisher.stats().snapshot().refused_commands.get(why).copied().unwrap_or(0)
+        self.node.publisher.stats().snapshot().refused_commands.get(why).copied().unwrap_or(0)
     }
 }
 
@@ -126,8 +109,8 @@ fn a_command_is_done_once_and_answered_where_its_sender_wants_it() {
     mosquitto.start();
     let commander =
         Subscriber::listening(mosquitto.port, "boss", None, &["amslpr/pi-1/cmd/reply/+", "boss/#"]);
-    let node = node(mosquitto.port);
-    node.wait_until_it_listens(&commander);
+    let taker = taker(mosquitto.port);
+    taker.wait_until_it_listens(&commander);
 
     let open = command_in(10, "open-1", &json!({"gate": "main"}));
     commander.say(&format!("{BASE}/cmd/gate/open"), open.clone(), Sending::default());
@@ -146,7 +129,7 @@ fn a_command_is_done_once_and_answered_where_its_sender_wants_it() {
     let again = commander.wait("boss/answers");
     assert_eq!(again.correlation.as_deref(), Some(b"\x00\xff7".as_slice()));
     assert_eq!((again.json()["code"].clone(), again.json()["ok"].clone()), ("repeated".into(), false.into()));
-    assert_eq!(node.done.lock().unwrap().iter().filter(|id| *id == "open-1").count(), 1);
+    assert_eq!(taker.done.lock().unwrap().iter().filter(|id| *id == "open-1").count(), 1);
 
     // Not where the answer would pass for something that the node says by itself.
     let forged = Sending { response_topic: Some(format!("{BASE}/gate/main/state")), ..Sending::default() };
@@ -186,9 +169,9 @@ fn what_is_hostile_late_or_retained_is_refused_told_and_counted() {
         command_in(20, "kept-1", &json!({"gate": "main"})),
         kept.clone(),
     );
-    let node = node(mosquitto.port);
+    let taker = taker(mosquitto.port);
     assert_eq!(answer(&commander, "kept-1")["code"], "retained");
-    node.wait_until_it_listens(&commander);
+    taker.wait_until_it_listens(&commander);
     // And kept while the node listens.
     commander.say(&format!("{BASE}/cmd/gate/open"), command_in(20, "kept-2", &json!({"gate": "main"})), kept);
     assert_eq!(answer(&commander, "kept-2")["code"], "retained");
@@ -201,7 +184,7 @@ fn what_is_hostile_late_or_retained_is_refused_told_and_counted() {
         let said = commander.wait(&topic).json();
         assert_eq!((said["code"].as_str(), said["ok"].clone()), (Some(code), false.into()), "{said}");
         *expected.entry(code).or_default() += 1;
-        wait_for(code, || node.refused(code) == expected[code]);
+        wait_for(code, || taker.refused(code) == expected[code]);
     };
     let fine = |id: &str| command_in(20, id, &json!({}));
     check(1, "status", b"\xff\xfe{}", "not-utf8");
@@ -218,12 +201,12 @@ fn what_is_hostile_late_or_retained_is_refused_told_and_counted() {
     check(12, "gate/open", command_in(60, "far-2", &json!({"gate": "main"})).as_bytes(), "too-far-ahead");
     check(13, "status", " ".repeat(20_000).as_bytes(), "too-large");
     // So large that the broker does not even pass it on: the node stays connected and never sees it.
-    let connections = node.publisher.stats().snapshot().connections;
+    let connections = taker.node.publisher.stats().snapshot().connections;
     commander.say(&format!("{BASE}/cmd/status"), vec![b' '; 300_000], Sending::default());
     commander.say(&format!("{BASE}/cmd/status"), command_in(20, "after", &json!({})), Sending::default());
     assert_eq!(answer(&commander, "after")["code"], "done");
-    assert_eq!(node.publisher.stats().snapshot().connections, connections);
-    let done = node.done.lock().unwrap().clone();
+    assert_eq!(taker.node.publisher.stats().snapshot().connections, connections);
+    let done = taker.done.lock().unwrap().clone();
     assert!(done.iter().all(|id| id == "hello" || id == "after"), "{done:?}");
 }
 
@@ -232,8 +215,8 @@ fn a_flood_is_braked_and_the_node_goes_on() {
     let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true\npersistence false") else { return };
     mosquitto.start();
     let commander = Subscriber::listening(mosquitto.port, "boss", None, &["amslpr/pi-1/cmd/reply/+"]);
-    let node = node(mosquitto.port);
-    node.wait_until_it_listens(&commander);
+    let taker = taker(mosquitto.port);
+    taker.wait_until_it_listens(&commander);
     let before = memory();
     for n in 0..8000 {
         let payload = match n % 4 {
@@ -249,7 +232,7 @@ fn a_flood_is_braked_and_the_node_goes_on() {
             SystemClock::start().sleep(Duration::from_millis(100));
         }
     }
-    let stats = node.publisher.stats();
+    let stats = taker.node.publisher.stats();
     let all = || stats.snapshot().commands + stats.snapshot().refused_commands.values().sum::<u64>();
     wait_for("the end of the flood", || all() >= 8000);
     let snapshot = stats.snapshot();
@@ -285,8 +268,8 @@ fn commands_and_their_schema_agree() {
     let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true") else { return };
     mosquitto.start();
     let commander = Subscriber::listening(mosquitto.port, "boss", None, &["amslpr/pi-1/cmd/reply/+"]);
-    let node = node(mosquitto.port);
-    node.wait_until_it_listens(&commander);
+    let taker = taker(mosquitto.port);
+    taker.wait_until_it_listens(&commander);
     let guest = |more: Value| {
         let mut entry = json!({"list": "guests", "plate": "B 123 ABC"});
         for (key, value) in more.as_object().unwrap() {

@@ -93,9 +93,10 @@ fn ended(broker: &Broker) -> String {
     match &broker.tls {
         None => "the broker ended the connection; if it comes again, is that port one for TLS ([mqtt] tls = true)?",
         Some(tls) if tls.client.is_none() => {
-            "the broker ended the connection; if it comes again, does it ask for a client certificate?"
+            "the broker ended the connection; if it comes again, is that port one for TLS, and does it ask for a \
+             client certificate?"
         }
-        Some(_) => "the broker ended the connection",
+        Some(_) => "the broker ended the connection; if it comes again, is that port one for TLS?",
     }
     .to_owned()
 }

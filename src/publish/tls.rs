@@ -130,6 +130,12 @@ pub(super) fn words(error: &Error, host: &str, tls: &Tls) -> String {
                     "the broker's certificate is not for {host:?}; [mqtt] host must be a name that it holds"
                 )
             }
+            // The library's own words, for what has no variant of its own.
+            other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+                "the broker's certificate is not one for a broker but an authority's own; make one for the broker, \
+                 signed by that authority"
+                    .to_owned()
+            }
             other => format!("the broker's certificate is not accepted: {other:?}"),
         },
         Error::AlertReceived(alert) => match &tls.client {

@@ -4,6 +4,9 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod certificates;
+pub(crate) mod node;
+
 use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -62,6 +65,19 @@ impl Mosquitto {
         );
         std::fs::write(folder.path().join("mosquitto.conf"), config).unwrap();
         Some(Self { folder, port, process: None })
+    }
+
+    /// With this configuration and nothing else; it is told where its log belongs and which port is free.
+    pub(crate) fn configured(text: impl FnOnce(u16) -> String) -> Option<Self> {
+        let mosquitto = Self::new("")?;
+        let path = mosquitto.folder.path();
+        let text = text(mosquitto.port)
+            + &format!(
+                "\nuser root\nlog_dest file {0}/log\nlog_type all\npersistence_location {0}/\n",
+                path.display()
+            );
+        std::fs::write(path.join("mosquitto.conf"), text).unwrap();
+        Some(mosquitto)
     }
 
     /// Lines of its log that hold this.
