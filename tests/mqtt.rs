@@ -6,9 +6,14 @@ mod broker;
 
 use std::{
     collections::BTreeSet,
+    io::{Read as _, Write as _},
+    net::{TcpListener, TcpStream},
     path::Path,
     process::{Command, Stdio},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -322,4 +327,139 @@ fn a_broker_that_is_not_there_holds_nobody_up() {
     daemon.publisher.stop();
     assert!(clock.now().as_micros() < 1_500_000, "stopping took {:?}", clock.now());
     assert_eq!(daemon.journal.stats().snapshot().undelivered, 100);
+}
+
+/// A broker in between that can be made to fall silent: it keeps the connection and passes nothing on.
+struct Silencer {
+    port: u16,
+    silent: Arc<AtomicBool>,
+}
+
+impl Silencer {
+    fn before(broker: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let silent = Arc::new(AtomicBool::new(false));
+        let quiet = Arc::clone(&silent);
+        std::thread::spawn(move || {
+            for client in listener.incoming().take(50) {
+                let (Ok(client), Ok(server)) = (client, TcpStream::connect(("127.0.0.1", broker))) else {
+                    continue;
+                };
+                for (mut from, mut to) in
+                    [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)]
+                {
+                    let quiet = Arc::clone(&quiet);
+                    std::thread::spawn(move || {
+                        let mut bytes = [0; 4096];
+                        let clock = SystemClock::start();
+                        while let Ok(read @ 1..) = from.read(&mut bytes) {
+                            while quiet.load(Ordering::Relaxed) && clock.now().as_micros() < 60_000_000 {
+                                clock.sleep(Duration::from_millis(10));
+                            }
+                            if to.write_all(&bytes[..read]).is_err() {
+                                break;
+                            }
+                        }
+                        let _ = to.shutdown(std::net::Shutdown::Both);
+                    });
+                }
+            }
+        });
+        Self { port, silent }
+    }
+}
+
+#[test]
+fn a_broker_that_falls_silent_is_given_up_and_nothing_is_lost() {
+    let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true") else { return };
+    mosquitto.start();
+    let silencer = Silencer::before(mosquitto.port);
+    let subscriber = Subscriber::start(mosquitto.port, "listener");
+    let folder = tempfile::tempdir().unwrap();
+    let mut impatient = settings(silencer.port);
+    impatient.broker.answer_limit = Duration::from_millis(700);
+    impatient.broker.connect_limit = Duration::from_secs(1);
+    let daemon = daemon(folder.path(), impatient);
+    daemon.wait_for_state(State::Online);
+    silencer.silent.store(true, Ordering::Relaxed);
+    daemon.record(0..100);
+    let stats = daemon.publisher.stats();
+    wait_for("it is given up", || {
+        stats.snapshot().trouble.is_some_and(|trouble| trouble.contains("has not answered for 0.7 s"))
+    });
+    assert!(daemon.journal.stats().snapshot().undelivered >= 100);
+    silencer.silent.store(false, Ordering::Relaxed);
+    daemon.wait_for_empty_outbox();
+    let all: BTreeSet<u64> = (1..=200).collect();
+    wait_for("all events", || subscriber.seqs().into_iter().collect::<BTreeSet<_>>() == all);
+}
+
+#[test]
+fn two_nodes_of_one_name_are_told_so_and_do_not_hammer_the_broker() {
+    let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true\npersistence false") else { return };
+    mosquitto.start();
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let patient = || {
+        let mut settings = settings(mosquitto.port);
+        settings.retry.longest = Duration::from_secs(5);
+        settings
+    };
+    let daemons = folders.each_ref().map(|folder| daemon(folder.path(), patient()));
+    let says = |daemon: &Daemon| {
+        daemon
+            .publisher
+            .stats()
+            .snapshot()
+            .trouble
+            .is_some_and(|trouble| trouble.contains("our name \"amslpr-pi-1\""))
+    };
+    wait_for("it is named", || daemons.iter().any(says));
+    SystemClock::start().sleep(Duration::from_secs(4));
+    // Waits double although each attempt is accepted: 20 ms, 40 ms, ... and none after 2.5 s.
+    let connections: u64 = daemons.iter().map(|daemon| daemon.publisher.stats().snapshot().connections).sum();
+    assert!(connections <= 24, "{connections} connections in four seconds");
+}
+
+/// Printed with `cargo test --test mqtt flat -- --nocapture`; as many passages as PASSAGES says, 50000 being a day of
+/// a busy site.
+#[test]
+fn memory_stays_flat_while_a_backlog_waits_and_is_delivered() {
+    let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true\npersistence false") else { return };
+    let passages: u64 = std::env::var("PASSAGES").ok().and_then(|n| n.parse().ok()).unwrap_or(3000);
+    let folder = tempfile::tempdir().unwrap();
+    let mut quick = settings(mosquitto.port);
+    quick.retry.longest = Duration::from_millis(50);
+    let daemon = daemon(folder.path(), quick);
+    let clock = SystemClock::start();
+    let record = |numbers: std::ops::Range<u64>| {
+        for start in numbers.clone().step_by(100) {
+            daemon.record(start..(start + 100).min(numbers.end));
+        }
+    };
+    record(0..passages / 3);
+    let (before, start) = (memory(), clock.now());
+    record(passages / 3..passages);
+    println!("{} passages recorded in {:?}", passages - passages / 3, clock.now().since(start));
+    let waiting = memory();
+    mosquitto.start();
+    let start = clock.now();
+    let stats = daemon.journal.stats();
+    while stats.snapshot().undelivered > 0 {
+        assert!(clock.now().since(start) < Duration::from_secs(600));
+        clock.sleep(Duration::from_millis(20));
+    }
+    let took = clock.now().since(start);
+    let delivered = daemon.publisher.stats().snapshot().delivered;
+    println!("{delivered} events delivered in {took:?}; memory {before}, {waiting}, {} KiB", memory());
+    assert_eq!(delivered, 2 * passages);
+    let grown = memory().max(waiting).saturating_sub(before);
+    assert!(grown < 16 * 1024, "memory grew by {grown} KiB");
+}
+
+/// Resident memory of this process in KiB.
+fn memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }

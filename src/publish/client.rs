@@ -138,11 +138,13 @@ impl Connection {
                 let _ = tell.send(Happening::Lost(error.to_string())).await;
                 return;
             }
+            let mut accepted = false;
             loop {
                 let (event, lost) = match events.poll().await {
                     Ok(event) => (Some(event), None),
-                    Err(error) => (None, Some(Happening::Lost(reason::words(&error, &broker)))),
+                    Err(error) => (None, Some(Happening::Lost(reason::words(&error, &broker, accepted)))),
                 };
+                accepted |= matches!(event, Some(Event::Incoming(Incoming::ConnAck(_))));
                 // What came in just before the end is not told by the library: a refusal, perhaps the reason for it.
                 let before =
                     lost.is_some().then(|| std::mem::take(&mut events.state.events)).into_iter().flatten();

@@ -12,9 +12,26 @@ use rumqttc::v5::{
 
 use super::{Broker, tls};
 
-/// Without the client library's nesting.
-pub(super) fn words(error: &ConnectionError, broker: &Broker) -> String {
+/// Without the client library's nesting. `accepted`: the broker had let us in before.
+pub(super) fn words(error: &ConnectionError, broker: &Broker, accepted: bool) -> String {
+    let is_over = |kind: io::ErrorKind| {
+        use io::ErrorKind as Kind;
+        matches!(
+            kind,
+            Kind::ConnectionReset | Kind::ConnectionAborted | Kind::UnexpectedEof | Kind::BrokenPipe
+        )
+    };
     match error {
+        ConnectionError::MqttState(StateError::ConnectionAborted) => ended(broker, accepted),
+        ConnectionError::Io(error)
+        | ConnectionError::MqttState(
+            StateError::Io(error) | StateError::Deserialization(mqttbytes::Error::Io(error)),
+        )
+        | ConnectionError::Tls(rumqttc::TlsError::Io(error))
+            if is_over(error.kind()) =>
+        {
+            ended(broker, accepted)
+        }
         ConnectionError::Io(error) => io_words(error, broker),
         ConnectionError::Timeout(_) => "no answer within the time limit".to_owned(),
         ConnectionError::ConnectionRefused(code) => refusal(*code, broker),
@@ -39,7 +56,6 @@ fn state(error: &StateError, broker: &Broker) -> String {
             format!("what answers there does not speak MQTT 5 as it should ({error})")
         }
         StateError::AwaitPingResp => "the broker no longer answers".to_owned(),
-        StateError::ConnectionAborted => ended(broker),
         StateError::ServerDisconnect { reason_code: DisconnectReasonCode::SessionTakenOver, .. } => format!(
             "another client came under our name {:?} and the broker dropped us; every node needs an [mqtt] \
              client-id of its own",
@@ -81,24 +97,22 @@ fn io_words(error: &io::Error, broker: &Broker) -> String {
         return tls_words(error, broker);
     }
     match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => {
-            ended(broker)
-        }
         io::ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
         _ => error.to_string(),
     }
 }
 
-fn ended(broker: &Broker) -> String {
-    match &broker.tls {
-        None => "the broker ended the connection; if it comes again, is that port one for TLS ([mqtt] tls = true)?",
+/// The broker may have said why: the client library does not understand it where it says nothing more.
+fn ended(broker: &Broker, accepted: bool) -> String {
+    let ask = match &broker.tls {
+        _ if accepted => format!("does another client use our name {:?}?", broker.client_id),
+        None => "is that port one for TLS ([mqtt] tls = true)?".to_owned(),
         Some(tls) if tls.client.is_none() => {
-            "the broker ended the connection; if it comes again, is that port one for TLS, and does it ask for a \
-             client certificate?"
+            "is that port one for TLS, and does it ask for a client certificate?".to_owned()
         }
-        Some(_) => "the broker ended the connection; if it comes again, is that port one for TLS?",
-    }
-    .to_owned()
+        Some(_) => "is that port one for TLS?".to_owned(),
+    };
+    format!("the broker ended the connection; if it comes again, {ask}")
 }
 
 fn tls_words(error: &rustls::Error, broker: &Broker) -> String {
