@@ -125,7 +125,7 @@ fn a_command_is_done_once_and_answered_where_its_sender_wants_it() {
         correlation: Some(b"\x00\xff7".to_vec()),
         ..Sending::default()
     };
-    commander.say(&format!("{BASE}/cmd/gate/open"), open, sending.clone());
+    commander.say(&format!("{BASE}/cmd/gate/open"), open, sending);
     let again = commander.wait("boss/answers");
     assert_eq!(again.correlation.as_deref(), Some(b"\x00\xff7".as_slice()));
     assert_eq!((again.json()["code"].clone(), again.json()["ok"].clone()), ("repeated".into(), false.into()));
@@ -208,6 +208,30 @@ fn what_is_hostile_late_or_retained_is_refused_told_and_counted() {
     assert_eq!(taker.node.publisher.stats().snapshot().connections, connections);
     let done = taker.done.lock().unwrap().clone();
     assert!(done.iter().all(|id| id == "hello" || id == "after"), "{done:?}");
+}
+
+#[test]
+fn commands_are_heard_again_when_the_broker_comes_back() {
+    let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true") else { return };
+    mosquitto.start();
+    let commander = Subscriber::listening(mosquitto.port, "boss", None, &["amslpr/pi-1/cmd/reply/+"]);
+    let taker = taker(mosquitto.port);
+    taker.wait_until_it_listens(&commander);
+    let stats = taker.node.publisher.stats();
+    for round in 0..3 {
+        mosquitto.kill();
+        wait_for("offline", || stats.snapshot().state == State::Offline);
+        mosquitto.start();
+        wait_for("online", || stats.snapshot().state == State::Online);
+        // Each under a name of its own, until one is heard: the subscription follows the connection by a moment.
+        wait_for("an answer", || {
+            let id = format!("r{round}-{}", commander.count());
+            commander.say(&format!("{BASE}/cmd/status"), command_in(10, &id, &json!({})), Sending::default());
+            SystemClock::start().sleep(Duration::from_millis(300));
+            commander.arrived().iter().any(|one| one.topic.contains(&format!("/r{round}-")))
+        });
+    }
+    assert!(stats.snapshot().connections >= 4);
 }
 
 #[test]

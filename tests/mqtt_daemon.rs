@@ -301,6 +301,41 @@ fn a_live_decision_is_an_event_and_a_late_one_is_called_late() {
 }
 
 #[test]
+fn the_automation_in_readme_acts_on_what_is_live_valid_and_new_only() {
+    let readme = std::fs::read_to_string(schema::house().join("README.md")).unwrap();
+    let conditions: Vec<&str> =
+        readme.lines().filter_map(|line| line.strip_prefix("  - \"{{")?.strip_suffix("}}\"")).collect();
+    assert_eq!(conditions.len(), 4, "README's automation");
+    let acts = |from: &Value, to: &Value, now: &str| -> Option<bool> {
+        let each: Option<Vec<bool>> =
+            conditions.iter().map(|text| schema::holds(&format!("{{{{{text}}}}}"), from, to, now)).collect();
+        each.map(|each| each.iter().all(|holds| *holds))
+    };
+    let event = json!({"event_type": "admit", "live": true, "historical": false, "id": "b",
+        "valid_until": "2026-11-25T07:00:10.25Z"});
+    let with = |key: &str, value: Value| {
+        let mut event = event.clone();
+        event[key] = value;
+        event
+    };
+    let (earlier, now) = (with("id", "a".into()), "2026-11-25T07:00:01Z");
+    let Some(acted) = acts(&earlier, &event, now) else { return };
+    assert!(acted);
+    assert_eq!(acts(&Value::Null, &event, now), Some(true), "the first ever");
+    assert_eq!(acts(&json!({}), &event, now), Some(true), "the first since the start");
+    for (what, from, to, now) in [
+        ("refused", &earlier, with("event_type", "refuse".into()), now),
+        ("late", &earlier, with("event_type", "late".into()), now),
+        ("historical", &earlier, with("historical", true.into()), now),
+        ("a recording", &earlier, with("live", false.into()), now),
+        ("expired", &earlier, event.clone(), "2026-11-25T07:00:11Z"),
+        ("repeated", &event, event.clone(), now),
+    ] {
+        assert_eq!(acts(from, &to, now), Some(false), "{what}");
+    }
+}
+
+#[test]
 fn pictures_go_out_while_there_is_a_connection_and_are_bounded() {
     let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true") else { return };
     mosquitto.start();

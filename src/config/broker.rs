@@ -58,6 +58,18 @@ pub(super) fn interpret(context: &mut Context<'_>) -> Option<Mqtt> {
                 .help("write tls = true if the broker can"),
         );
     }
+    if let (Some(host), Some(written)) = (host, table.commands.as_ref().filter(|on| *on.get_ref()))
+        && table.username.is_none()
+        && table.certificate.is_none()
+        && !is_this_machine(host.get_ref())
+    {
+        let span = Span { file: placed.file, bytes: written.span() };
+        context.wrong(
+            Problem::warning("a broker that lets us in without a name may let others in who then command us")
+                .at(span, "")
+                .help("give everybody a name and a role there: config/mosquitto/ shows how"),
+        );
+    }
     let usual_port = if secure { 8883 } else { 1883 };
     Some(Mqtt {
         host: host?.get_ref().clone(),

@@ -189,7 +189,7 @@ impl Delivery {
                     let in_flight = session.drain.in_flight();
                     match self.hear(&mut session, happening) {
                         Ok(Some(arrival)) => {
-                            if let Some(wait) = self.receive(&mut session, arrival) {
+                            if let Some(wait) = self.receive(&mut session, &arrival) {
                                 tell_discovery_at = Some(Instant::now() + wait);
                             }
                         }
@@ -349,7 +349,7 @@ impl Delivery {
     }
 
     /// A message on a topic that we listen to. Gives back how long to wait before Home Assistant is told anew.
-    fn receive(&mut self, session: &mut Session, arrival: Arrival) -> Option<Duration> {
+    fn receive(&mut self, session: &mut Session, arrival: &Arrival) -> Option<Duration> {
         if discovery::birth_topic(&self.settings).is_some_and(|topic| topic == arrival.topic) {
             // What the broker kept was said before we came; we have just told it everything.
             let is_born = !arrival.retained && arrival.payload == Payload::Whole(b"online".to_vec());

@@ -61,7 +61,7 @@ impl Mosquitto {
         );
         let kept = if more.contains("persistence false") { "" } else { kept.as_str() };
         let config = format!(
-            "user root\nlistener {port} 127.0.0.1\n{listener}\n{kept}\nmax_queued_messages 0\nset_tcp_nodelay true\nlog_dest file {path}/log\nlog_type all\n{more}\n"
+            "user root\nlistener {port} 127.0.0.1\n{listener}\n{kept}\nmax_queued_messages 0\nset_tcp_nodelay true\nlog_dest file {path}/log\n{more}\n"
         );
         std::fs::write(folder.path().join("mosquitto.conf"), config).unwrap();
         Some(Self { folder, port, process: None })
@@ -72,10 +72,7 @@ impl Mosquitto {
         let mosquitto = Self::new("")?;
         let path = mosquitto.folder.path();
         let text = text(mosquitto.port)
-            + &format!(
-                "\nuser root\nlog_dest file {0}/log\nlog_type all\npersistence_location {0}/\n",
-                path.display()
-            );
+            + &format!("\nuser root\nlog_dest file {0}/log\npersistence_location {0}/\n", path.display());
         std::fs::write(path.join("mosquitto.conf"), text).unwrap();
         Some(mosquitto)
     }

@@ -6,9 +6,11 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::{
+    collections::BTreeMap,
     io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Mutex,
 };
 
 use serde_json::{Value, json};
@@ -67,9 +69,32 @@ print(json.dumps(ImmutableSandboxedEnvironment().from_string(template).render(va
     python(CODE, "jinja2", &json!([template, payload])).map(|text| text.as_str().unwrap().to_owned())
 }
 
+/// What an automation's condition says of a change from one state's attributes to another's at this time (RFC 3339);
+/// `None` where Jinja is not installed.
+pub(crate) fn holds(condition: &str, from: &Value, to: &Value, now: &str) -> Option<bool> {
+    const CODE: &str = "import json, sys, jinja2
+from datetime import datetime
+from types import SimpleNamespace
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+def as_datetime(text):
+    head, _, _ = text.rstrip('Z').partition('.')
+    return datetime.fromisoformat(head + '+00:00')
+def state(attributes):
+    return None if attributes is None else SimpleNamespace(attributes=attributes)
+condition, before, after, now = json.load(sys.stdin)
+trigger = SimpleNamespace(from_state=state(before), to_state=state(after))
+template = ImmutableSandboxedEnvironment().from_string(condition)
+print(json.dumps(template.render(trigger=trigger, now=lambda: as_datetime(now), as_datetime=as_datetime) == 'True'))";
+    python(CODE, "jinja2", &json!([condition, from, to, now])).map(|holds| holds.as_bool().unwrap())
+}
+
 fn python(code: &str, module: &str, input: &Value) -> Option<Value> {
-    let is_there = Command::new("python3").args(["-c", &format!("import {module}")]).output();
-    if !is_there.is_ok_and(|output| output.status.success()) {
+    static THERE: Mutex<BTreeMap<String, bool>> = Mutex::new(BTreeMap::new());
+    let is_there = *THERE.lock().unwrap().entry(module.to_owned()).or_insert_with(|| {
+        let asked = Command::new("python3").args(["-c", &format!("import {module}")]).output();
+        asked.is_ok_and(|output| output.status.success())
+    });
+    if !is_there {
         println!("python3-{module} is not installed: nothing is tested here (tests/setup.sh)");
         return None;
     }

@@ -123,7 +123,7 @@ impl Desk {
     pub(in crate::publish) fn receive(
         &mut self,
         verb: &str,
-        arrival: Arrival,
+        arrival: &Arrival,
         wall: Timestamp,
         now: Moment,
     ) -> Received {
@@ -285,10 +285,10 @@ mod tests {
     fn a_command_is_ordered_once_and_answered_where_its_sender_wants_it() {
         let mut desk = Desk::new();
         let now = Moment::ZERO + SECOND;
-        let received = desk.receive("status", status("a", "2026-11-25T07:00:05Z"), wall(), now);
+        let received = desk.receive("status", &status("a", "2026-11-25T07:00:05Z"), wall(), now);
         let Received::Order { ticket, command, deadline } = received else { panic!("{received:?}") };
         assert_eq!((command.id.as_str(), deadline), ("a", now + 5 * SECOND));
-        let again = desk.receive("status", status("a", "2026-11-25T07:00:05Z"), wall(), now + SECOND);
+        let again = desk.receive("status", &status("a", "2026-11-25T07:00:05Z"), wall(), now + SECOND);
         assert_eq!(code(&again), Some(Code::Repeated));
         let answer = desk.answered(ticket, Outcome::Done(json!({"x": 1}))).unwrap();
         assert_eq!((answer.id.as_deref(), answer.code), (Some("a"), "done"));
@@ -297,7 +297,7 @@ mod tests {
             (Some("me/answers"), Some(vec![1, 2]))
         );
         assert_eq!(desk.answered(ticket, Outcome::Done(Value::Null)), None, "answered once");
-        let later = desk.receive("status", status("a", "2026-11-25T07:00:09Z"), wall(), now + 2 * SECOND);
+        let later = desk.receive("status", &status("a", "2026-11-25T07:00:09Z"), wall(), now + 2 * SECOND);
         assert_eq!(code(&later), Some(Code::Repeated), "nor later");
     }
 
@@ -310,7 +310,7 @@ mod tests {
                 payload["gate"] = gate;
             }
             let arrival = Arrival { retained, ..arrival(payload.to_string().into_bytes()) };
-            let received = Desk::new().receive(verb, arrival, wall(), Moment::ZERO);
+            let received = Desk::new().receive(verb, &arrival, wall(), Moment::ZERO);
             assert_eq!(code(&received), expected, "{verb} {retained} {expires}");
         };
         check("status", false, "2026-11-25T07:00:01Z", None);
@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn a_late_outcome_changes_nothing_any_more() {
         let mut desk = Desk::new();
-        let received = desk.receive("status", status("a", "2026-11-25T07:01:00Z"), wall(), Moment::ZERO);
+        let received = desk.receive("status", &status("a", "2026-11-25T07:01:00Z"), wall(), Moment::ZERO);
         let Received::Order { ticket, deadline, .. } = received else { panic!("{received:?}") };
         assert_eq!(deadline, Moment::ZERO + PATIENCE, "nobody is kept waiting for a minute");
         assert!(desk.overdue(Moment::ZERO + (PATIENCE - Duration::from_millis(1))).is_empty());
@@ -342,7 +342,7 @@ mod tests {
         let (mut ordered, mut answers) = (0, 0);
         for n in 0..10_000_u32 {
             let now = Moment::from_micros(u64::from(n) * 100);
-            match desk.receive("status", status(&format!("n{n}"), "2026-11-25T07:00:20Z"), wall(), now) {
+            match desk.receive("status", &status(&format!("n{n}"), "2026-11-25T07:00:20Z"), wall(), now) {
                 Received::Order { .. } => ordered += 1,
                 Received::Refused(code, answer) => {
                     assert!(matches!(code, Code::Flood | Code::Busy), "{code:?}");
@@ -356,12 +356,12 @@ mod tests {
         // For a day, as many as pass.
         for n in 0..100_000_u32 {
             let now = Moment::from_micros(u64::from(n) * 864_000 + 2_000_000);
-            desk.receive("status", status(&format!("m{n}"), "2026-11-25T07:00:20Z"), wall(), now);
+            desk.receive("status", &status(&format!("m{n}"), "2026-11-25T07:00:20Z"), wall(), now);
             desk.overdue(now);
             assert!(desk.pending.len() <= MOST_PENDING && desk.ids.len() <= MOST_IDS);
         }
         let much_later = Moment::from_micros(100_000_000_000);
-        let received = desk.receive("status", status("new", "2026-11-25T07:00:20Z"), wall(), much_later);
+        let received = desk.receive("status", &status("new", "2026-11-25T07:00:20Z"), wall(), much_later);
         assert_eq!(code(&received), None, "it passes");
     }
 
@@ -370,7 +370,7 @@ mod tests {
         let mut desk = Desk::new();
         let large = Arrival { payload: Payload::TooLarge(9000), ..arrival(Vec::new()) };
         for (arrival, expected) in [(large, "too-large"), (arrival(b"{".to_vec()), "not-json")] {
-            match desk.receive(&"x".repeat(500), arrival, wall(), Moment::ZERO) {
+            match desk.receive(&"x".repeat(500), &arrival, wall(), Moment::ZERO) {
                 Received::Refused(_, Some(answer)) => {
                     assert_eq!((answer.id, answer.code, answer.verb.len()), (None, expected, 64));
                 }
