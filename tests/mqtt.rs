@@ -105,7 +105,7 @@ fn events_arrive_in_order_and_only_how_things_stand_is_retained() {
     daemon.status.send_replace(Status {
         health: Some("{\"state\":\"fine\"}".to_owned()),
         cameras: vec![(CameraId::new("gate-in"), Presence::Stalled)],
-        gates: vec![("main".to_owned(), "closed")],
+        gates: vec![("main".to_owned(), "ready")],
     });
     daemon.record(0..20);
     wait_for("40 events", || subscriber.seqs().len() >= 40);
@@ -132,7 +132,7 @@ fn events_arrive_in_order_and_only_how_things_stand_is_retained() {
     let expected = ["availability", "health", "info", "camera/gate-in/state", "gate/main/state"];
     assert_eq!(retained, expected.map(|topic| format!("amslpr/pi-1/{topic}")).into());
     assert_eq!(late.last("amslpr/pi-1/camera/gate-in/state").unwrap().text, "stalled");
-    assert_eq!(late.last("amslpr/pi-1/gate/main/state").unwrap().text, "closed");
+    assert_eq!(late.last("amslpr/pi-1/gate/main/state").unwrap().text, "ready");
     daemon.status.send_modify(|status| status.cameras[0].1 = Presence::Online);
     wait_for("news of the camera", || {
         late.last("amslpr/pi-1/camera/gate-in/state").is_some_and(|one| one.text == "online")

@@ -305,11 +305,13 @@ fn commands_and_their_schema_agree() {
         ("plates/add", guest(json!({})), true),
         (
             "plates/add",
-            guest(json!({"note": "Anna", "passages": 1, "valid_until": "2099-01-01T00:00:00Z"})),
+            guest(
+                json!({"note": "Anna", "uses": 1, "lasts_s": 60, "schedule": "office", "until": "2099-01-01T00:00:00Z"}),
+            ),
             true,
         ),
-        ("plates/add", guest(json!({"note": null, "valid_from": null})), true),
-        ("plates/add", guest(json!({"passages": 0})), false),
+        ("plates/add", guest(json!({"note": null, "from": null})), true),
+        ("plates/add", guest(json!({"uses": 0})), false),
         ("plates/add", guest(json!({"plate": ""})), false),
         ("plates/add", guest(json!({"list": "a/b"})), false),
         ("plates/add", guest(json!({"colour": "red"})), false),

@@ -34,7 +34,7 @@ impl Daemon {
     fn start(folder: &Path, port: u16, mqtt: &str) -> Self {
         let text = format!(
             "[journal]\npath = {}\n[[camera]]\nname = \"demo\"\n[camera.replay]\npath = {}\n[[camera]]\n\
-             name = \"gone\"\nrole = \"exit\"\n[camera.v4l2]\ndevice = \"/dev/video-not-there\"\n[engine]\n\
+             name = \"off\"\nenabled = false\n[camera.v4l2]\n[[camera]]\nname = \"gone\"\nrole = \"exit\"\n[camera.v4l2]\ndevice = \"/dev/video-not-there\"\n[engine]\n\
              order = [\"cpu\"]\nmodels = {}\n[health]\nevery = \"1s\"\n[mqtt]\nhost = \"127.0.0.1\"\nport = {port}\n\
              client-id = \"pi-1\"\n{mqtt}\n",
             schema::quoted(&folder.join("journal.db")),
@@ -176,6 +176,7 @@ fn all_that_the_daemon_says_fits_its_schemas_and_home_assistant_finds_it() {
     };
     wait_for("the recording's state", || was("online"));
     assert_eq!(everything.wait("amslpr/pi-1/camera/gone/state").text, "offline");
+    assert_eq!(everything.wait("amslpr/pi-1/camera/off/state").text, "disabled");
     everything.wait("amslpr/pi-1/health");
     if let Some(state) = home.rendered("gone-problem", "offline") {
         assert_eq!(state, "ON");
@@ -190,7 +191,10 @@ fn all_that_the_daemon_says_fits_its_schemas_and_home_assistant_finds_it() {
         assert!(temperature == "None" || temperature.parse::<f64>().is_ok(), "{temperature}");
     }
     let info = everything.wait("amslpr/pi-1/info").json();
-    assert_eq!(info["cameras"], json!([{"name": "demo", "role": "both"}, {"name": "gone", "role": "exit"}]));
+    assert_eq!(
+        info["cameras"],
+        json!([{"name": "demo", "role": "both"}, {"name": "off", "role": "both"}, {"name": "gone", "role": "exit"}])
+    );
     assert_eq!((info["commands"].clone(), info["images"].clone()), (true.into(), false.into()));
 
     // What happens: a recording's decisions never look like ones to act upon.
@@ -295,9 +299,9 @@ fn a_live_decision_is_an_event_and_a_late_one_is_called_late() {
     assert_eq!((event["event_type"].clone(), event["historical"].clone()), ("late".into(), true.into()));
     node.status.send_modify(|status| {
         status.cameras = vec![(CameraId::new("gate-in"), Presence::Stalled)];
-        status.gates = vec![("main".to_owned(), "closed")];
+        status.gates = vec![("main".to_owned(), "ready")];
     });
-    wait_for("a gate's state", || home.state("gate-main-state").as_deref() == Some("closed"));
+    wait_for("a gate's state", || home.state("gate-main-state").as_deref() == Some("ready"));
 }
 
 #[test]

@@ -79,6 +79,7 @@ pub(super) const TABLES: &[Table] = &[
                 "For example. Whatever is within one of these polygons is ignored: a clock in the picture, a poster.",
             ),
             key("min-plate-height", "10", "Plates lower than this, in pixels, do not count."),
+            key("enabled", "true", "false switches the camera off without forgetting it."),
         ],
     },
     Table {

@@ -258,7 +258,8 @@ impl Context<'_> {
             let source = self.source(placed);
             let (role, zones) = self.zones(placed);
             if let (Some(name), Some(source)) = (name, source) {
-                cameras.push(Camera { id: CameraId::new(&name.get_ref().0), source, role, zones });
+                let enabled = or(&table.enabled, true, |on| *on);
+                cameras.push(Camera { id: CameraId::new(&name.get_ref().0), source, role, zones, enabled });
             }
         }
         if self.merged.cameras.is_empty() && !self.report.has_errors() {

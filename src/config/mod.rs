@@ -83,6 +83,8 @@ pub struct Camera {
     pub role: Role,
     /// Where plates count, their least height, and how the direction is known (the role decides for entries and exits).
     pub zones: track::Zones,
+    /// It is looked at; subscribers hear of it either way.
+    pub enabled: bool,
 }
 
 /// What gives a camera's frames.

@@ -60,6 +60,7 @@ pub(super) struct Camera {
     #[serde(default)]
     pub masks: Vec<Spanned<Vec<Vec<Fraction>>>>,
     pub min_plate_height: Key<Within<0, 1000>>,
+    pub enabled: Key<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -76,9 +76,13 @@ fn serve(orders: &Orders, handlers: &mut Handlers, clock: &dyn Clock, stop: &Sto
                 }
                 let outcome = handlers.handle(&command);
                 let (verb, id) = (command.request.verb(), &command.id);
+                // Why a list was not changed may name plates; the answer says it, the log does not.
+                let names_plates =
+                    matches!(command.request, Request::AddPlate(_) | Request::RemovePlate { .. });
                 match &outcome {
                     Outcome::Done(_) => tracing::info!(verb, id, "command done"),
                     Outcome::Refused(why) | Outcome::Failed(why) | Outcome::NotAvailable(why) => {
+                        let why = Some(why).filter(|_| !names_plates);
                         tracing::warn!(verb, id, why, "command not done");
                     }
                 }

@@ -61,6 +61,8 @@ struct Shared<'a> {
 #[derive(Debug)]
 pub(super) struct Wired {
     eyes: Vec<Eye>,
+    /// Cameras that the configuration switches off.
+    disabled: Vec<CameraId>,
     /// With the way to tell it how the node is doing.
     publisher: Option<(Publisher, watch::Sender<publish::Status>)>,
     /// Does what is asked for over MQTT.
@@ -96,7 +98,7 @@ impl Wired {
         let lists = Arc::new(Lists::load(config.lists.clone())?);
         let parts = Shared { networks: &networks, lists: &lists, sinks: &sinks, clock, stop: &stop };
         let mut eyes = Vec::new();
-        for camera in &config.cameras {
+        for camera in config.cameras.iter().filter(|camera| camera.enabled) {
             eyes.push(eye(camera, config, &parts).map_err(cannot_start(format!("camera {}", camera.id)))?);
         }
         let (publisher, commands) = match &config.mqtt {
@@ -124,7 +126,9 @@ impl Wired {
             }
             None => (None, None),
         };
-        Ok(Self { eyes, publisher, commands, journal, sinks, screen, stop: trigger })
+        let off = config.cameras.iter().filter(|camera| !camera.enabled);
+        let disabled = off.map(|camera| camera.id.clone()).collect();
+        Ok(Self { eyes, disabled, publisher, commands, journal, sinks, screen, stop: trigger })
     }
 
     pub(super) fn units(&self) -> impl Iterator<Item = &UnitStatus> {
@@ -167,8 +171,12 @@ impl Wired {
     /// Tells subscribers how the cameras stand; true if that is news.
     pub(super) fn publish_presence(&self, now: Moment) -> bool {
         let Some((_, tell)) = &self.publisher else { return false };
-        let cameras: Vec<_> =
-            self.eyes.iter().map(|eye| (eye.id.clone(), health::presence(eye.camera.stats(), now))).collect();
+        let cameras: Vec<_> = self
+            .eyes
+            .iter()
+            .map(|eye| (eye.id.clone(), health::presence(eye.camera.stats(), now)))
+            .chain(self.disabled.iter().map(|id| (id.clone(), publish::Presence::Disabled)))
+            .collect();
         tell.send_if_modified(|status| {
             let news = status.cameras != cameras;
             status.cameras = cameras;
@@ -187,7 +195,7 @@ impl Wired {
     /// Cameras first, then what they still hold, then the journal, then the publisher. Returns the facts that did
     /// not reach the disk.
     pub(super) fn stop(self, last_commit: Duration) -> usize {
-        let Self { mut eyes, publisher, commands, journal, sinks, screen, stop } = self;
+        let Self { mut eyes, publisher, commands, journal, sinks, screen, stop, .. } = self;
         eyes.iter_mut().for_each(|eye| eye.camera.stop());
         stop.stop();
         drop(eyes);

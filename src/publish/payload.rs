@@ -23,9 +23,10 @@ pub const VERSION: u32 = 1;
 /// What `event_type` of a decision may be: the verdict, or a word that no rule for opening a gate asks for.
 pub(super) const EVENT_TYPES: [&str; 5] = ["admit", "refuse", "watch", "late", "recorded"];
 /// What `event_type` of a gate's event may be.
-pub(super) const GATE_EVENT_TYPES: [&str; 3] = ["opened", "refused", "failed"];
+pub(super) const GATE_EVENT_TYPES: [&str; 6] =
+    ["ordered", "actuated", "refused", "failed", "released", "late"];
 /// What a gate's state may be.
-pub(super) const GATE_STATES: [&str; 5] = ["closed", "opening", "open", "fault", "unknown"];
+pub(super) const GATE_STATES: [&str; 5] = ["ready", "waiting", "opening", "blocked", "unavailable"];
 
 /// What a message says beside its fact.
 #[derive(Debug, Clone, Copy)]

@@ -15,7 +15,7 @@ pub struct Status {
     /// The health report, as JSON; `None`: not known yet.
     pub health: Option<String>,
     pub cameras: Vec<(CameraId, Presence)>,
-    /// Gates with the word for how they stand (`closed`, `opening`, `open`, `fault`, `unknown`).
+    /// Gates with the word for how their output stands, one of those in `config/schemas/gate-state.v1.json`.
     pub gates: Vec<(String, &'static str)>,
 }
 

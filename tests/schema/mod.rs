@@ -121,6 +121,7 @@ pub(crate) fn of_topic(below: &str) -> Option<PathBuf> {
         ["camera", _, "decision"] => "decision",
         ["camera", _, "passage"] => "passage",
         ["gate", _, "state"] => "gate-state",
+        ["gate", _, "event"] => "gate",
         ["cmd", "reply", _] => "reply",
         _ => return None,
     };

@@ -51,10 +51,14 @@ pub struct NewPlate {
     pub list: String,
     pub plate: PlateText,
     pub note: Option<String>,
-    pub valid_from: Option<Timestamp>,
-    pub valid_until: Option<Timestamp>,
-    /// A guest's entry is used up after so many passages.
-    pub passages: Option<u32>,
+    pub from: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+    /// A guest's entry is used up after so many passages,
+    pub uses: Option<u32>,
+    /// or so long after the first of them.
+    pub lasts: Option<Duration>,
+    /// It holds only while this schedule of the configuration is open.
+    pub schedule: Option<String>,
 }
 
 impl Request {

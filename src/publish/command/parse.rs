@@ -2,6 +2,8 @@
 //!
 //! The payload may be anything; the answer is a [`Fault`] in words that never repeat a plate.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -106,9 +108,11 @@ struct AddPlate {
     list: String,
     plate: String,
     note: Option<String>,
-    valid_from: Option<String>,
-    valid_until: Option<String>,
-    passages: Option<u32>,
+    from: Option<String>,
+    until: Option<String>,
+    uses: Option<u32>,
+    lasts_s: Option<u32>,
+    schedule: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -140,25 +144,23 @@ fn request(verb: &str, fields: Map<String, Value>) -> Result<Option<Request>, St
     Ok(Some(match verb {
         "plates/add" => {
             let wanted: AddPlate = read(fields)?;
-            let (valid_from, valid_until) = (
-                moment("valid_from", wanted.valid_from.as_deref())?,
-                moment("valid_until", wanted.valid_until.as_deref())?,
-            );
-            if let (Some(from), Some(until)) = (valid_from, valid_until)
-                && from >= until
-            {
-                return Err("valid_until must be later than valid_from".to_owned());
+            let from = moment("from", wanted.from.as_deref())?;
+            let until = moment("until", wanted.until.as_deref())?;
+            if from.zip(until).is_some_and(|(from, until)| from >= until) {
+                return Err("until must be later than from".to_owned());
             }
-            if wanted.passages == Some(0) {
-                return Err("passages must be 1 or more".to_owned());
+            if wanted.uses == Some(0) || wanted.lasts_s == Some(0) {
+                return Err("uses and lasts_s must be 1 or more".to_owned());
             }
             Request::AddPlate(NewPlate {
                 list: name("list", wanted.list)?,
                 plate: plate(&wanted.plate)?,
                 note: wanted.note.map(|note| words("note", note)).transpose()?,
-                valid_from,
-                valid_until,
-                passages: wanted.passages,
+                from,
+                until,
+                uses: wanted.uses,
+                lasts: wanted.lasts_s.map(|seconds| Duration::from_secs(seconds.into())),
+                schedule: wanted.schedule.map(|schedule| name("schedule", schedule)).transpose()?,
             })
         }
         "plates/remove" => {
@@ -271,21 +273,25 @@ mod tests {
             list: "guests".to_owned(),
             plate: plate.clone(),
             note: None,
-            valid_from: None,
-            valid_until: None,
-            passages: None,
+            from: None,
+            until: None,
+            uses: None,
+            lasts: None,
+            schedule: None,
         };
         let entry = json!({"list": "guests", "plate": "b-123 abc"});
         check("plates/add", &entry, Request::AddPlate(bare.clone()));
         let whole = NewPlate {
             note: Some("Anna's van".to_owned()),
-            valid_from: Some("2026-11-25T06:00:00Z".parse().unwrap()),
-            valid_until: Some("2026-11-26T06:00:00Z".parse().unwrap()),
-            passages: Some(2),
+            from: Some("2026-11-25T06:00:00Z".parse().unwrap()),
+            until: Some("2026-11-26T06:00:00Z".parse().unwrap()),
+            uses: Some(2),
+            lasts: Some(Duration::from_secs(7200)),
+            schedule: Some("office".to_owned()),
             ..bare
         };
-        let entry = json!({"list": "guests", "plate": "B123ABC", "note": "Anna's van", "passages": 2,
-            "valid_from": "2026-11-25T07:00:00+01:00", "valid_until": "2026-11-26T06:00:00Z"});
+        let entry = json!({"list": "guests", "plate": "B123ABC", "note": "Anna's van", "uses": 2, "lasts_s": 7200, "schedule": "office",
+            "from": "2026-11-25T07:00:00+01:00", "until": "2026-11-26T06:00:00Z"});
         check("plates/add", &entry, Request::AddPlate(whole));
         let remove = Request::RemovePlate { list: "guests".to_owned(), plate };
         check("plates/remove", &json!({"list": "guests", "plate": "B 123 ABC"}), remove);
@@ -326,21 +332,16 @@ mod tests {
         check("gate/open", &json!({"gate": "a", "reason": "x\ny"}), Code::WrongSchema, "one line");
         check("gate/open", &json!({"gate": ["a"]}), Code::WrongSchema, "wrong kind");
         check("plates/add", &json!({"list": "a", "plate": "?!"}), Code::WrongSchema, "plate is none");
-        let entry = json!({"list": "a", "plate": "B1AAA", "valid_from": SOON, "valid_until": SOON});
+        let entry = json!({"list": "a", "plate": "B1AAA", "from": SOON, "until": SOON});
         check("plates/add", &entry, Code::WrongSchema, "later than");
-        check(
-            "plates/add",
-            &json!({"list": "a", "plate": "B1AAA", "passages": 0}),
-            Code::WrongSchema,
-            "1 or",
-        );
+        check("plates/add", &json!({"list": "a", "plate": "B1AAA", "uses": 0}), Code::WrongSchema, "1 or");
     }
 
     #[test]
     fn a_fault_never_repeats_a_plate() {
         for payload in [
             json!({"list": "a", "plate": {"text": "SECRET1"}}),
-            json!({"list": "a", "plate": "SECRET1", "passages": "SECRET1"}),
+            json!({"list": "a", "plate": "SECRET1", "uses": "SECRET1"}),
             json!({"list": "SECRET1", "plate": "SECRET1"}),
         ] {
             let fault = parse("plates/add", with(&payload).as_bytes()).unwrap_err();
