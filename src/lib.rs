@@ -14,7 +14,8 @@
 //! [`capture`] hands out [`frame::Frame`]s from V4L2, RTSP and recordings. [`detect`] finds plates in a frame,
 //! [`track`] says which of them is the same plate as before, [`read`] reads the crops worth reading, [`passage`]
 //! votes over the reads of a track and turns it into one vehicle's visit, [`access`] decides about it.
-//! [`journal`] keeps the fact (and, in the same transaction, the outbox row), [`publish`] delivers the outbox.
+//! [`journal`] keeps the fact (and, in the same transaction, the outbox row), [`publish`] delivers the outbox and
+//! hears what others ask for, which the daemon does.
 //! [`daemon`] is the only place where stages are built and joined; [`cli`] holds the words that people type.
 //!
 //! Start reading at [`daemon::pipeline`]: it is the whole chain for one camera, without threads.

@@ -79,6 +79,7 @@ pub(super) const TABLES: &[Table] = &[
                 "For example. Whatever is within one of these polygons is ignored: a clock in the picture, a poster.",
             ),
             key("min-plate-height", "10", "Plates lower than this, in pixels, do not count."),
+            key("enabled", "true", "false switches the camera off without forgetting it."),
         ],
     },
     Table {
@@ -385,7 +386,7 @@ pub(super) const TABLES: &[Table] = &[
         about: "The MQTT 5 broker that is told of everything. Without this table nobody is told.",
         keys: &[
             key("host", "\"localhost\"", "For example. Name or address."),
-            key("port", "1883", "Its port."),
+            key("port", "1883", "Its port. Without this key 1883, or 8883 with tls = true."),
             key(
                 "client-id",
                 "\"amslpr\"",
@@ -397,8 +398,41 @@ pub(super) const TABLES: &[Table] = &[
                 "{ credential = \"amslpr.mqtt-password\" }",
                 "For example. Where it is kept: { credential = \"amslpr...\" } or { file = \"/path\" }.",
             ),
+            key("tls", "false", "Talk TLS to it. Its certificate and the name in it are always checked."),
+            key(
+                "ca",
+                "\"/etc/ssl/certs/ca-certificates.crt\"",
+                "For example. The authorities that may vouch for it, as PEM; without it those of the system.",
+            ),
+            key(
+                "certificate",
+                "\"/etc/amslpr/mqtt.crt\"",
+                "For example. Our own certificate, for brokers that ask for one, as PEM,",
+            ),
+            key(
+                "key",
+                "{ credential = \"amslpr.mqtt-key\" }",
+                "For example. and where its private key is kept, as PEM. New ones are taken at the next start.",
+            ),
             key("prefix", "\"amslpr\"", "First part of every topic."),
             key("keep-alive", "\"30s\"", "A broker silent for this long is asked whether it is still there."),
+            key(
+                "commands",
+                "false",
+                "Listen to commands. Whoever may write to .../cmd/# at the broker can then change lists and open gates:\n\
+                 see config/mosquitto/.",
+            ),
+            key(
+                "images",
+                "false",
+                "Publish a picture of each plate as well. Pictures of cars are personal data.",
+            ),
+            key(
+                "home-assistant",
+                "true",
+                "For example. true announces this node to Home Assistant, false takes that back; without it nothing is said.",
+            ),
+            key("discovery-prefix", "\"homeassistant\"", "First part of Home Assistant's own topics."),
         ],
     },
     Table {

@@ -5,6 +5,7 @@
 //! merge      main file and conf.d/ as one
 //! meaning    defaults filled in, tables checked against each other
 //! lists      plates and what they may               hours  plates
+//! broker     where MQTT goes
 //! keys       every key for people: the shipped file, "did you mean"
 //! report     problems with file, line and caret; as text or JSON
 //! show       what is in force, and where it was said
@@ -16,6 +17,7 @@
 //! Relative paths start at the folder of the file they stand in, so that a folder with a configuration in it can be
 //! moved and run without being root.
 
+mod broker;
 mod document;
 mod hours;
 mod keys;
@@ -37,8 +39,8 @@ use std::{
 use url::Url;
 
 use crate::{
-    access, capture::replay, detect, frame::CameraId, infer::EngineKind, passage, plate::Region, read,
-    secret::Secret, track,
+    access, capture::replay, detect, frame::CameraId, infer::EngineKind, passage, plate::Region, publish,
+    read, secret::Secret, track,
 };
 pub use hours::When;
 pub use keys::defaults;
@@ -88,6 +90,8 @@ pub struct Camera {
     pub role: Role,
     /// Where plates count, their least height, and how the direction is known (the role decides for entries and exits).
     pub zones: track::Zones,
+    /// It is looked at; subscribers hear of it either way.
+    pub enabled: bool,
 }
 
 /// What gives a camera's frames.
@@ -146,9 +150,18 @@ pub struct Mqtt {
     pub client_id: String,
     pub username: Option<String>,
     pub password: Option<Secret>,
+    /// `None`: everything is sent in the clear.
+    pub tls: Option<publish::Tls>,
     /// First part of every topic.
     pub prefix: String,
     pub keep_alive: Duration,
+    /// Commands are listened to.
+    pub commands: bool,
+    /// Pictures of passages are published.
+    pub images: bool,
+    pub home_assistant: publish::HomeAssistant,
+    /// First part of Home Assistant's own topics.
+    pub discovery_prefix: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

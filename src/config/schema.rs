@@ -65,6 +65,7 @@ pub(super) struct Camera {
     #[serde(default)]
     pub masks: Vec<Spanned<Vec<Vec<Fraction>>>>,
     pub min_plate_height: Key<Within<0, 1000>>,
+    pub enabled: Key<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -225,8 +226,16 @@ pub(super) struct Mqtt {
     pub client_id: Key<Name>,
     pub username: Key<String>,
     pub password: Key<SecretPlace>,
+    pub tls: Key<bool>,
+    pub ca: Key<Place>,
+    pub certificate: Key<Place>,
+    pub key: Key<SecretPlace>,
     pub prefix: Key<String>,
     pub keep_alive: Key<Time>,
+    pub commands: Key<bool>,
+    pub images: Key<bool>,
+    pub home_assistant: Key<bool>,
+    pub discovery_prefix: Key<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

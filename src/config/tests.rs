@@ -3,7 +3,10 @@
 use std::{fs, time::Duration};
 
 use super::*;
-use crate::track::{Direction, DirectionRule};
+use crate::{
+    publish::HomeAssistant,
+    track::{Direction, DirectionRule},
+};
 
 const CAMERA: &str = "[[camera]]\nname = \"a\"\n[camera.replay]\npath = \"a.mp4\"\n";
 
@@ -102,7 +105,10 @@ fn every_default_shown_is_the_built_in_one() {
 
 #[test]
 fn every_key_can_be_set() {
-    let dir = folder(&switched_on(true), &[]);
+    // These have to exist, and to be of some use together: tests/mqtt_tls.rs.
+    let is_tls = |line: &&str| !["ca =", "certificate =", "key ="].iter().any(|key| line.starts_with(key));
+    let text: Vec<String> = switched_on(true).lines().filter(is_tls).map(str::to_owned).collect();
+    let dir = folder(&text.join("\n"), &[]);
     fs::write(dir.path().join("residents.csv"), "CJ 99 ZZZ,Bob\n").unwrap();
     let config = load_in(&dir).unwrap_or_else(|report| panic!("{report}")).config;
     assert_eq!(config.cameras.len(), 3);
@@ -401,6 +407,9 @@ fn steps_before_tesseract_are_off_or_set() {
 fn a_broker_is_checked() {
     for (more, part) in [
         ("host = \"mqtt://x\"", "no name or address"),
+        ("host = \"fd00::1\"\ntls = true", "a name or an IPv4 address"),
+        ("host = \"h\"\nca = \"x\"", "add tls = true"),
+        ("host = \"h\"\ndiscovery-prefix = \"a/#\"", "cannot begin a topic"),
         ("host = \"x\"\nprefix = \"a/#\"", "cannot begin a topic"),
         ("host = \"x\"\nkeep-alive = \"1s\"", "between 5 s and 1 h"),
         ("host = \"x\"\npassword = { credential = \"amslpr.x\" }", "\"username\" is missing"),
@@ -409,6 +418,8 @@ fn a_broker_is_checked() {
     }
     let config = good(&format!("{CAMERA}[mqtt]\nhost = \"fd00::1\"\nkeep-alive = \"1min\"\n"));
     assert_eq!(config.mqtt.unwrap().keep_alive, Duration::from_secs(60));
+    let port = |more: &str| good(&format!("{CAMERA}[mqtt]\nhost = \"h\"\n{more}")).mqtt.unwrap().port;
+    assert_eq!((port(""), port("tls = true"), port("tls = true\nport = 1")), (1883, 8883, 1));
 }
 
 #[test]
@@ -448,4 +459,30 @@ mod any_text {
             let _ = load_in(&folder(&text, &[])).map_err(|report| report.to_string());
         }
     }
+}
+
+#[test]
+fn home_assistant_is_left_alone_told_or_taken_back() {
+    let said = |more: &str| {
+        let mqtt = good(&format!("{CAMERA}[mqtt]\nhost = \"localhost\"\n{more}")).mqtt.unwrap();
+        (mqtt.home_assistant, mqtt.commands, mqtt.images)
+    };
+    assert_eq!(said(""), (HomeAssistant::Untouched, false, false));
+    assert_eq!(said("home-assistant = true\ncommands = true"), (HomeAssistant::Announced, true, false));
+    assert_eq!(said("home-assistant = false\nimages = true"), (HomeAssistant::Removed, false, true));
+}
+
+#[test]
+fn what_crosses_the_network_unprotected_is_warned_of() {
+    let warned = |mqtt: &str| {
+        let dir = folder(&format!("{CAMERA}[mqtt]\n{mqtt}\n"), &[]);
+        load_in(&dir).unwrap_or_else(|report| panic!("{report}")).report.to_string()
+    };
+    let login = "username = \"u\"\npassword = { credential = \"amslpr.x\" }";
+    assert!(warned(&format!("host = \"broker.local\"\n{login}")).contains("in the clear"));
+    assert_eq!(warned(&format!("host = \"localhost\"\n{login}")), "no problems");
+    assert_eq!(warned(&format!("host = \"broker.local\"\ntls = true\n{login}")), "no problems");
+    assert!(warned("host = \"broker.local\"\ncommands = true").contains("without a name"));
+    assert_eq!(warned("host = \"127.0.0.1\"\ncommands = true"), "no problems");
+    assert_eq!(warned("host = \"broker.local\""), "no problems");
 }

@@ -146,6 +146,13 @@ impl Networks {
         (engine(&self.detector), self.reader.as_ref().map(engine))
     }
 
+    /// Task and name of each network in use.
+    pub fn names(&self) -> Vec<(&'static str, String)> {
+        let name = |task, weights: &Weights| (task, weights.description().name.clone());
+        let reader = self.reader.as_ref().map(|weights| name("read", weights));
+        std::iter::once(name("detect", &self.detector)).chain(reader).collect()
+    }
+
     /// How sure the detector has to be, by its own description, that something is a plate.
     pub fn plate_score(&self) -> f32 {
         self.detector.description().score

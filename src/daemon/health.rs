@@ -3,6 +3,7 @@
 //! Gathers and judges; telling (log, MQTT, systemd's status line) is done by whoever asked. Holds no plates.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     path::PathBuf,
     sync::{
@@ -27,6 +28,7 @@ use crate::{
     clock::{Clock, Moment},
     frame::CameraId,
     journal,
+    publish::{self, Presence},
 };
 
 /// A live camera that gives no frame for this long is stalled.
@@ -65,7 +67,9 @@ pub(super) struct Health {
     pub cameras: Vec<CameraHealth>,
     pub lists: Option<ListHealth>,
     pub journal: JournalHealth,
+    /// `offline`, `catching-up` or `online`; `null` where there is no [mqtt].
     pub broker: Option<&'static str>,
+    pub mqtt: Option<MqttHealth>,
     /// `null` where the machine does not say.
     pub machine: Option<Machine>,
 }
@@ -109,6 +113,21 @@ pub(super) struct JournalHealth {
     pub unprinted: u64,
     pub undelivered: u64,
     pub last_commit_ms: f64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct MqttHealth {
+    pub delivered: u64,
+    pub historical: u64,
+    pub refused: u64,
+    pub unsendable: u64,
+    pub connections: u64,
+    pub failures: u64,
+    pub images: u64,
+    pub images_dropped: u64,
+    pub commands: u64,
+    /// Commands refused, by the word for why.
+    pub refused_commands: BTreeMap<&'static str, u64>,
 }
 
 /// One camera as the gatherer sees it.
@@ -157,8 +176,8 @@ impl Gatherer {
         Self { lists: Some(lists), ..self }
     }
 
-    /// Looks at everything. `broker` is the publisher's state, where there is a publisher.
-    pub(super) fn gather(&mut self, broker: Option<&'static str>) -> Health {
+    /// Looks at everything. `broker` is how the publisher is doing, where there is a publisher.
+    pub(super) fn gather(&mut self, broker: Option<publish::Snapshot>) -> Health {
         let now = self.clock.now();
         let cameras: Vec<_> = self.cameras.iter().map(camera).collect();
         let snapshot = self.journal.snapshot();
@@ -170,12 +189,8 @@ impl Gatherer {
         if let Some(lists) = &self.lists {
             judge_lists(lists, &mut problems);
         }
-        if broker.is_some_and(|state| state == "offline") {
-            let waiting = snapshot.undelivered;
-            problems.push((
-                Verdict::Degraded,
-                format!("the broker is not reachable; {waiting} facts wait for it"),
-            ));
+        if let Some(broker) = &broker {
+            judge_broker(broker, snapshot.undelivered, &mut problems);
         }
         problems.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
         Health {
@@ -196,7 +211,8 @@ impl Gatherer {
                 undelivered: snapshot.undelivered,
                 last_commit_ms: snapshot.last_commit_us as f64 / 1e3,
             },
-            broker,
+            broker: broker.as_ref().map(|broker| broker.state.as_str()),
+            mqtt: broker.map(mqtt),
             machine: self.machine.as_mut().map(|probes| probes.machine(&self.journal_path)),
         }
     }
@@ -252,6 +268,51 @@ fn judge_camera(part: &CameraPart, now: Moment, problems: &mut Vec<(Verdict, Str
     if part.unit.state() == UnitState::BackingOff {
         let why = part.unit.last_error().unwrap_or_default();
         problems.push((Verdict::Failed, format!("camera {id} is not looked at: {why}")));
+    }
+}
+
+fn judge_broker(broker: &publish::Snapshot, waiting: u64, problems: &mut Vec<(Verdict, String)>) {
+    if broker.state == publish::State::Offline {
+        let why = broker.trouble.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        problems.push((
+            Verdict::Degraded,
+            format!("the broker is not reachable; {waiting} facts wait for it{why}"),
+        ));
+    } else if let Some(denied) = &broker.denied {
+        problems.push((Verdict::Degraded, denied.clone()));
+    }
+    if broker.unsendable > 0 {
+        let lost = broker.unsendable;
+        problems
+            .push((Verdict::Degraded, format!("{lost} facts could not be put into messages; see the log")));
+    }
+}
+
+fn mqtt(broker: publish::Snapshot) -> MqttHealth {
+    MqttHealth {
+        delivered: broker.delivered,
+        historical: broker.historical,
+        refused: broker.refused,
+        unsendable: broker.unsendable,
+        connections: broker.connections,
+        failures: broker.failures,
+        images: broker.images,
+        images_dropped: broker.images_dropped,
+        commands: broker.commands,
+        refused_commands: broker.refused_commands,
+    }
+}
+
+/// How a camera stands, for those who only want one word.
+pub(super) fn presence(camera: &CameraStats, now: Moment) -> Presence {
+    match camera.state() {
+        CameraState::Live => {
+            let silent = camera.last_frame().map_or(Duration::ZERO, |at| now.since(at));
+            if silent > STALLED { Presence::Stalled } else { Presence::Online }
+        }
+        CameraState::Starting | CameraState::Retrying | CameraState::Ended | CameraState::Failed => {
+            Presence::Offline
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod camera_unit;
 pub mod chain;
+mod commands;
 mod health;
 pub mod lists;
 pub mod logging;
@@ -33,6 +34,8 @@ use wiring::Wired;
 const TICK: Duration = Duration::from_millis(200);
 /// A unit that has not moved for this long is wedged: the watchdog is not fed any more.
 const WEDGED: Duration = Duration::from_secs(15);
+/// Health is told when something changed, but not more often than this.
+const SOONEST_HEALTH: Duration = Duration::from_secs(1);
 /// How often passages older than the retention are erased.
 const CLEANING: Duration = Duration::from_secs(3600);
 /// Facts get this long to reach the disk at the stop.
@@ -99,7 +102,8 @@ async fn serve(
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut gatherer = wired.gatherer(Arc::clone(clock));
     let mut told: Option<Verdict> = None;
-    let mut next_health = clock.now();
+    let (mut next_health, mut last_health) = (clock.now(), clock.now());
+    let (mut changed, mut told_broker) = (false, None);
     let mut next_cleaning = clock.now();
     loop {
         tokio::select! {
@@ -112,7 +116,13 @@ async fn serve(
             }
             _ = tick.tick() => {
                 feed_watchdog(wired, notifier);
-                if clock.now() >= next_health {
+                // When something changed, too, but never more than once a second.
+                let (presence, broker) = (wired.publish_presence(clock.now()), wired.broker());
+                let state = broker.map(|broker| (broker.state, broker.denied));
+                changed |= presence || state != told_broker;
+                told_broker = state;
+                if clock.now() >= next_health || changed && clock.now() >= last_health + SOONEST_HEALTH {
+                    (changed, last_health) = (false, clock.now());
                     next_health = clock.now() + config.health.every;
                     report(wired, &mut gatherer, notifier, &mut told);
                 }

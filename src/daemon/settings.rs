@@ -94,18 +94,37 @@ pub(super) fn source(camera: &config::Camera, origin: Origin) -> Result<Box<dyn 
     })
 }
 
-pub(super) fn publish(mqtt: &config::Mqtt) -> Result<publish::Settings, publish::TopicError> {
+/// `networks` are the task and name of each network in use.
+pub(super) fn publish(
+    mqtt: &config::Mqtt,
+    config: &Config,
+    networks: Vec<(&'static str, String)>,
+) -> Result<publish::Settings, publish::TopicError> {
     let mut settings = publish::Settings::new(&mqtt.host, &mqtt.client_id)?;
     settings.topics = publish::Topics::new(&mqtt.prefix, None, &mqtt.client_id)?;
     settings.broker.port = mqtt.port;
     settings.broker.client_id.clone_from(&mqtt.client_id);
     settings.broker.keep_alive = mqtt.keep_alive;
+    settings.broker.tls.clone_from(&mqtt.tls);
     settings.broker.login = match (&mqtt.username, &mqtt.password) {
         (Some(user), Some(password)) => {
             Some(publish::Login { user: user.clone(), password: password.clone() })
         }
-        // `config` refuses one without the other.
+        // `config` refuses a password without a name.
         _ => None,
     };
+    let camera = |camera: &config::Camera| publish::AboutCamera {
+        name: camera.id.clone(),
+        role: match camera.role {
+            config::Role::Entry => "entry",
+            config::Role::Exit => "exit",
+            config::Role::Both => "both",
+        },
+    };
+    settings.about.cameras = config.cameras.iter().map(camera).collect();
+    settings.about.networks = networks;
+    settings.images = mqtt.images;
+    settings.home_assistant = mqtt.home_assistant;
+    settings.discovery_prefix.clone_from(&mqtt.discovery_prefix);
     Ok(settings)
 }

@@ -11,7 +11,8 @@ use super::{
     DaemonError, Options,
     camera_unit::CameraUnit,
     chain::Networks,
-    health::{CameraPart, Gatherer, Health, ListPart},
+    commands::{self, Handlers},
+    health::{self, CameraPart, Gatherer, Health, ListPart},
     lists::{Desk, ListStats, ListUnit},
     pipeline,
     screen::Screen,
@@ -23,11 +24,11 @@ use crate::{
     access::Porter,
     backoff,
     capture::{Camera, CameraState, Delivery, Origin, replay::Pacing},
-    clock::Clock,
+    clock::{Clock, Moment},
     config::{self, Config},
     frame::CameraId,
     journal::Journal,
-    publish::Publisher,
+    publish::{self, Publisher},
     shutdown::{Stop, Trigger, shutdown},
 };
 
@@ -61,12 +62,16 @@ struct Shared<'a> {
 #[derive(Debug)]
 pub(super) struct Wired {
     eyes: Vec<Eye>,
+    /// Cameras that the configuration switches off.
+    disabled: Vec<CameraId>,
     /// Keeps the porter's lists up to date.
     lists: Unit,
     list_stats: Arc<ListStats>,
     porter: Arc<Porter>,
-    /// With the way to give it the health report.
-    publisher: Option<(Publisher, watch::Sender<Option<String>>)>,
+    /// With the way to tell it how the node is doing.
+    publisher: Option<(Publisher, watch::Sender<publish::Status>)>,
+    /// Does what is asked for over MQTT.
+    commands: Option<Unit>,
     journal: Journal,
     sinks: Sinks,
     screen: Option<Screen>,
@@ -85,16 +90,6 @@ impl Wired {
             tracing::error!(kept = %kept.display(), "the journal was broken: it was put aside, a new one was begun");
         }
         let networks = Networks::load(&settings::chain(config))?;
-        let publisher = match &config.mqtt {
-            Some(settings) => {
-                let outbox = journal.pending_facts()?;
-                let (tell, told) = watch::channel(None);
-                let (settings, clock) = (settings::publish(settings)?, Arc::clone(clock));
-                let started = Publisher::start(settings, Box::new(outbox), journal.recorded(), told, clock);
-                Some((started.map_err(cannot_start("the publisher".to_owned()))?, tell))
-            }
-            None => None,
-        };
         let (screen, screen_sender) = match options.screen {
             true => {
                 let (screen, sender) =
@@ -107,7 +102,7 @@ impl Wired {
         let (trigger, stop) = shutdown();
         let porter = Arc::new(Porter::new(config.access.clone()));
         let desk = Desk::new(&config.journal.path, Arc::new(config.lists.clone()));
-        let mut keeper = ListUnit::new(desk, Arc::clone(&porter), config.log.plates);
+        let mut keeper = ListUnit::new(desk.clone(), Arc::clone(&porter), config.log.plates);
         if let Err(error) = keeper.begin() {
             tracing::error!(%error, "the lists cannot be loaded; nobody is let in until they are");
         }
@@ -123,14 +118,54 @@ impl Wired {
         .map_err(cannot_start("the keeper of the lists".to_owned()))?;
         let parts = Shared { networks: &networks, porter: &porter, sinks: &sinks, clock, stop: &stop };
         let mut eyes = Vec::new();
-        for camera in &config.cameras {
+        for camera in config.cameras.iter().filter(|camera| camera.enabled) {
             eyes.push(eye(camera, config, &parts).map_err(cannot_start(format!("camera {}", camera.id)))?);
         }
-        Ok(Self { eyes, lists, list_stats, porter, publisher, journal, sinks, screen, stop: trigger })
+        let (publisher, commands) = match &config.mqtt {
+            Some(mqtt) => {
+                let (tell, status) = watch::channel(publish::Status::default());
+                let (orders, commands) = match mqtt.commands {
+                    true => {
+                        let (orders, received) = publish::command::channel();
+                        let plates = Some(commands::plates(desk, Arc::clone(clock)));
+                        let handlers = Handlers { plates, gate: None, trigger: None, status: status.clone() };
+                        let unit = commands::start(received, handlers, Arc::clone(clock), stop.clone());
+                        (Some(orders), Some(unit.map_err(cannot_start("the commands".to_owned()))?))
+                    }
+                    false => (None, None),
+                };
+                let settings = settings::publish(mqtt, config, networks.names())?;
+                let sources = publish::Sources {
+                    outbox: Box::new(journal.pending_facts()?),
+                    recorded: journal.recorded(),
+                    status,
+                    orders,
+                };
+                let started = Publisher::start(settings, sources, Arc::clone(clock));
+                (Some((started.map_err(cannot_start("the publisher".to_owned()))?, tell)), commands)
+            }
+            None => (None, None),
+        };
+        let off = config.cameras.iter().filter(|camera| !camera.enabled);
+        let disabled = off.map(|camera| camera.id.clone()).collect();
+        Ok(Self {
+            eyes,
+            disabled,
+            lists,
+            list_stats,
+            porter,
+            publisher,
+            commands,
+            journal,
+            sinks,
+            screen,
+            stop: trigger,
+        })
     }
 
     pub(super) fn units(&self) -> impl Iterator<Item = &UnitStatus> {
-        self.eyes.iter().map(|eye| &eye.unit).chain([&self.lists]).map(|unit| unit.status().as_ref())
+        let others = self.commands.iter().chain([&self.lists]);
+        self.eyes.iter().map(|eye| &eye.unit).chain(others).map(|unit| unit.status().as_ref())
     }
 
     pub(super) fn gatherer(&self, clock: Arc<dyn Clock>) -> Gatherer {
@@ -167,16 +202,30 @@ impl Wired {
         }
     }
 
-    pub(super) fn broker(&self) -> Option<&'static str> {
-        self.publisher.as_ref().map(|(publisher, _)| publisher.stats().snapshot().state.as_str())
+    pub(super) fn broker(&self) -> Option<publish::Snapshot> {
+        self.publisher.as_ref().map(|(publisher, _)| publisher.stats().snapshot())
+    }
+
+    /// Tells subscribers how the cameras stand; true if that is news.
+    pub(super) fn publish_presence(&self, now: Moment) -> bool {
+        let Some((_, tell)) = &self.publisher else { return false };
+        let cameras: Vec<_> = self
+            .eyes
+            .iter()
+            .map(|eye| (eye.id.clone(), health::presence(eye.camera.stats(), now)))
+            .chain(self.disabled.iter().map(|id| (id.clone(), publish::Presence::Disabled)))
+            .collect();
+        tell.send_if_modified(|status| {
+            let news = status.cameras != cameras;
+            status.cameras = cameras;
+            news
+        })
     }
 
     pub(super) fn publish_health(&self, health: &Health) {
         let Some((_, tell)) = &self.publisher else { return };
         match serde_json::to_string(health) {
-            Ok(payload) => {
-                tell.send_replace(Some(payload));
-            }
+            Ok(payload) => tell.send_modify(|status| status.health = Some(payload)),
             Err(error) => tracing::error!(%error, "the health report could not be written as JSON"),
         }
     }
@@ -184,10 +233,11 @@ impl Wired {
     /// Cameras first, then what they still hold, then the journal, then the publisher. Returns the facts that did
     /// not reach the disk.
     pub(super) fn stop(self, last_commit: Duration) -> usize {
-        let Self { mut eyes, lists, publisher, journal, sinks, screen, stop, .. } = self;
+        let Self { mut eyes, lists, publisher, commands, journal, sinks, screen, stop, .. } = self;
         eyes.iter_mut().for_each(|eye| eye.camera.stop());
         stop.stop();
         drop(eyes);
+        drop(commands);
         drop(lists);
         drop(sinks);
         drop(screen);

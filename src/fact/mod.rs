@@ -116,7 +116,7 @@ pub enum Lane {
 pub struct OutboxError(pub String);
 
 /// Facts that wait for the broker, in the order in which they were recorded.
-pub trait Outbox: Send {
+pub trait Outbox: Send + std::fmt::Debug {
     /// Names the numbering: another one means that `seq` began anew.
     fn stream(&self) -> Uuid;
 
