@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::{InferError, Tensor};
+use super::{InferError, InputPicture, Tensor};
 use crate::geometry::Size;
 
 /// Most positions a reader network may give.
@@ -59,6 +59,13 @@ pub struct Input {
     pub fit: Fit,
 }
 
+impl Input {
+    /// Bytes of one picture.
+    pub fn byte_count(&self) -> usize {
+        usize::try_from(self.size.area()).unwrap_or(usize::MAX).saturating_mul(usize::from(self.channels))
+    }
+}
+
 /// How the raw outputs become boxes or characters.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decoder {
@@ -91,6 +98,26 @@ impl Decoder {
             Self::Ctc { .. } | Self::Slots { .. } => Task::Read,
         }
     }
+
+    /// How it wants each output.
+    pub const fn layout(&self) -> OutputLayout {
+        match self {
+            Self::YoloRaw { .. } | Self::YoloV4TinyRaw => OutputLayout::Map,
+            Self::YoloNms => OutputLayout::Boxes,
+            Self::Ctc { .. } | Self::Slots { .. } => OutputLayout::Positions,
+        }
+    }
+}
+
+/// The form of an output tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputLayout {
+    /// Channels, rows, columns.
+    Map,
+    /// Positions, classes.
+    Positions,
+    /// Boxes after suppression, six numbers each: left, top, right, bottom as fractions, score, class.
+    Boxes,
 }
 
 /// What is cut out of the frame for a reader.
@@ -110,7 +137,7 @@ pub struct Description {
     pub task: Task,
     /// The network file, beside its description.
     pub file: PathBuf,
-    /// Lower-case hexadecimal.
+    /// Lower-case hexadecimal; empty for a HEF that is not pinned.
     pub sha256: String,
     pub licence: String,
     pub trained_on: Vec<String>,
@@ -130,6 +157,24 @@ pub struct Description {
 }
 
 impl Description {
+    /// The picture is what the network takes; every engine asks before it runs.
+    pub fn check_input(&self, picture: &InputPicture<'_>) -> Result<(), InferError> {
+        let (size, channels) = (self.input.size, self.input.channels);
+        if picture.size == size
+            && picture.channels == channels
+            && picture.bytes.len() == self.input.byte_count()
+        {
+            return Ok(());
+        }
+        Err(InferError::Input {
+            model: self.name.clone(),
+            got_size: picture.size,
+            got_channels: picture.channels,
+            want_size: size,
+            want_channels: channels,
+        })
+    }
+
     /// Shapes are what the decoder can read; called once at load and before every decoding.
     pub fn check_outputs(&self, outputs: &[Tensor]) -> Result<(), InferError> {
         for (i, name) in self.outputs.iter().enumerate() {
@@ -147,6 +192,11 @@ impl Description {
             }
         }
         Ok(())
+    }
+
+    /// Whether one output may have this shape.
+    pub fn fits(&self, output: usize, shape: &[usize]) -> bool {
+        self.expected(output).fits(shape)
     }
 
     fn expected(&self, output: usize) -> Expected {

@@ -44,7 +44,7 @@ struct Written {
     name: String,
     task: WrittenTask,
     file: String,
-    sha256: String,
+    sha256: Option<String>,
     licence: String,
     #[serde(default)]
     trained_on: Vec<String>,
@@ -67,7 +67,7 @@ struct WrittenInput {
     width: u32,
     height: u32,
     channels: u8,
-    #[expect(dead_code, reason = "there is one layout; the type refuses others")]
+    #[expect(dead_code, reason = "each engine knows its own; the type refuses what neither has")]
     layout: Layout,
     mean: Vec<f32>,
     std: Vec<f32>,
@@ -85,7 +85,10 @@ enum WrittenTask {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Layout {
+    /// Planes, as ONNX networks of ours have it.
     Nchw,
+    /// Pixels, as a Hailo has it.
+    Nhwc,
 }
 
 #[derive(Deserialize)]
@@ -161,9 +164,13 @@ impl Written {
         require(!self.name.trim().is_empty(), || "name is empty".to_owned())?;
         let plain = Path::new(&self.file).file_name() == Some(self.file.as_ref());
         require(plain, || format!("file = {:?} must be a file name beside the description", self.file))?;
-        let digest = self.sha256.to_ascii_lowercase();
+        let digest = self.sha256.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let is_hef = Path::new(&self.file).extension().is_some_and(|e| e.eq_ignore_ascii_case("hef"));
         let hexadecimal = digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit());
-        require(hexadecimal, || "sha256 must be 64 hexadecimal digits".to_owned())?;
+        // A HEF carries a checksum of its own.
+        require(hexadecimal || is_hef && self.sha256.is_none(), || {
+            "sha256 must be 64 hexadecimal digits (only a .hef file may go without)".to_owned()
+        })?;
         let input = self.input.check()?;
         let outputs = self.output.names.clone();
         let decoder = self.output.check(input.size)?;
