@@ -34,8 +34,16 @@ use std::{
 use url::Url;
 
 use crate::{
-    access, capture::replay, detect, frame::CameraId, infer::EngineKind, passage, plate::Region, read,
-    secret::Secret, track,
+    access,
+    capture::replay,
+    detect,
+    frame::CameraId,
+    infer::{EngineKind, hailo},
+    passage,
+    plate::Region,
+    read,
+    secret::Secret,
+    track,
 };
 pub use keys::defaults;
 pub use report::{Report, Severity};
@@ -123,7 +131,7 @@ pub enum Role {
     Both,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Engine {
     /// In order of preference, no engine twice.
     pub order: Vec<EngineKind>,
@@ -131,6 +139,7 @@ pub struct Engine {
     pub threads: usize,
     /// Folder of model descriptions; `None`: the usual places.
     pub models: Option<PathBuf>,
+    pub hailo: hailo::Plan,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::{
     machine::{Machine, Probes},
+    npu::HailoHealth,
     pipeline,
     sinks::Counts,
     supervisor::{UnitState, UnitStatus},
@@ -21,6 +22,7 @@ use crate::{
     capture::{CameraState, CameraStats},
     clock::{Clock, Moment},
     frame::CameraId,
+    infer::hailo::Hailo,
     journal,
 };
 
@@ -59,6 +61,8 @@ pub(super) struct Health {
     pub uptime_s: u64,
     pub cameras: Vec<CameraHealth>,
     pub journal: JournalHealth,
+    /// `null` where none is used.
+    pub hailo: Option<HailoHealth>,
     pub broker: Option<&'static str>,
     /// `null` where the machine does not say.
     pub machine: Option<Machine>,
@@ -111,6 +115,7 @@ pub(super) struct Gatherer {
     pub cameras: Vec<CameraPart>,
     pub journal: Arc<journal::Stats>,
     pub sinks: Arc<Counts>,
+    hailo: Option<Arc<Hailo>>,
     journal_path: PathBuf,
     clock: Arc<dyn Clock>,
     began: Moment,
@@ -122,11 +127,12 @@ impl Gatherer {
         cameras: Vec<CameraPart>,
         journal: Arc<journal::Stats>,
         sinks: Arc<Counts>,
+        hailo: Option<Arc<Hailo>>,
         journal_path: PathBuf,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let began = clock.now();
-        Self { cameras, journal, sinks, journal_path, clock, began, machine: Probes::open() }
+        Self { cameras, journal, sinks, hailo, journal_path, clock, began, machine: Probes::open() }
     }
 
     /// Looks at everything. `broker` is the publisher's state, where there is a publisher.
@@ -139,6 +145,9 @@ impl Gatherer {
             judge_camera(part, now, &mut problems);
         }
         judge_journal(&snapshot, &mut problems);
+        let hailo = self.hailo.as_deref().map(HailoHealth::of);
+        problems
+            .extend(hailo.as_ref().and_then(HailoHealth::worries).map(|words| (Verdict::Degraded, words)));
         if broker.is_some_and(|state| state == "offline") {
             let waiting = snapshot.undelivered;
             problems.push((
@@ -164,6 +173,7 @@ impl Gatherer {
                 undelivered: snapshot.undelivered,
                 last_commit_ms: snapshot.last_commit_us as f64 / 1e3,
             },
+            hailo,
             broker,
             machine: self.machine.as_mut().map(|probes| probes.machine(&self.journal_path)),
         }

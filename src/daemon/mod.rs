@@ -12,6 +12,7 @@ mod health;
 pub mod logging;
 mod machine;
 mod notify;
+mod npu;
 pub mod pipeline;
 mod screen;
 mod settings;

@@ -14,6 +14,7 @@ use crate::{
     config::{self, CameraFormat, Config, Source, Transport},
     detect,
     geometry::Size,
+    infer::hailo::Plan,
     journal, publish, track,
 };
 
@@ -23,12 +24,20 @@ pub(super) fn chain(config: &Config) -> chain::Settings {
     chain::Settings {
         models: config.engine.models.clone(),
         order: config.engine.order.clone(),
+        hailo: hailo(config),
         threads: config.engine.threads,
         detect: detect::Settings { score: Some(score), ..config.detect },
         tesseract: config.tesseract,
         regions: config.regions.clone(),
         ..chain::Settings::default()
     }
+}
+
+/// Deaths in the Hailo's library are remembered beside the journal, which the service may write.
+fn hailo(config: &Config) -> Plan {
+    let mut plan = config.engine.hailo.clone();
+    plan.settings.crash_file = Some(config.journal.path.with_file_name("hailo-crashes"));
+    plan
 }
 
 /// `plate_score` is what the detector's own description asks of a plate.

@@ -25,6 +25,7 @@ use crate::{
     clock::Clock,
     config::{self, Config},
     frame::CameraId,
+    infer::hailo::Hailo,
     journal::Journal,
     publish::Publisher,
     shutdown::{Stop, Trigger, shutdown},
@@ -63,6 +64,7 @@ pub(super) struct Wired {
     /// With the way to give it the health report.
     publisher: Option<(Publisher, watch::Sender<Option<String>>)>,
     journal: Journal,
+    hailo: Option<Arc<Hailo>>,
     sinks: Sinks,
     screen: Option<Screen>,
     stop: Trigger,
@@ -106,7 +108,8 @@ impl Wired {
         for camera in &config.cameras {
             eyes.push(eye(camera, config, &parts).map_err(cannot_start(format!("camera {}", camera.id)))?);
         }
-        Ok(Self { eyes, publisher, journal, sinks, screen, stop: trigger })
+        let hailo = networks.hailo().cloned();
+        Ok(Self { eyes, publisher, journal, hailo, sinks, screen, stop: trigger })
     }
 
     pub(super) fn units(&self) -> impl Iterator<Item = &UnitStatus> {
@@ -122,7 +125,7 @@ impl Wired {
         };
         let parts = self.eyes.iter().map(part).collect();
         let (stats, counts) = (self.journal.stats(), Arc::clone(self.sinks.counts()));
-        Gatherer::new(parts, stats, counts, self.journal.path().to_owned(), clock)
+        Gatherer::new(parts, stats, counts, self.hailo.clone(), self.journal.path().to_owned(), clock)
     }
 
     /// There are cameras, all are recordings, and all their frames have been looked at.
@@ -158,10 +161,11 @@ impl Wired {
     /// Cameras first, then what they still hold, then the journal, then the publisher. Returns the facts that did
     /// not reach the disk.
     pub(super) fn stop(self, last_commit: Duration) -> usize {
-        let Self { mut eyes, publisher, journal, sinks, screen, stop } = self;
+        let Self { mut eyes, publisher, journal, hailo, sinks, screen, stop } = self;
         eyes.iter_mut().for_each(|eye| eye.camera.stop());
         stop.stop();
         drop(eyes);
+        drop(hailo);
         drop(sinks);
         drop(screen);
         let settled = journal.writer().flush(last_commit);

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{
-    description::{Crop, Decoder, Description, Fit, Input, Task},
+    description::{Anchors, Crop, Decoder, Description, Fit, Input, Task},
     model::ModelError,
 };
 use crate::geometry::Size;
@@ -108,9 +108,14 @@ struct WrittenOutput {
     alphabet: Option<String>,
     blank: Option<usize>,
     pad: Option<usize>,
+    /// Per output, width and height of each anchor in input pixels.
+    anchors: Option<Vec<Vec<[f32; 2]>>>,
+    scale: Option<f32>,
+    classes: Option<u32>,
+    class: Option<u32>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Clone, Copy, PartialEq)]
 enum DecoderName {
     #[serde(rename = "yolo-raw")]
     YoloRaw,
@@ -122,6 +127,10 @@ enum DecoderName {
     YoloNms,
     #[serde(rename = "yolov4-tiny-raw")]
     YoloV4TinyRaw,
+    #[serde(rename = "yolov5-raw")]
+    YoloV5Raw,
+    #[serde(rename = "yolov8-raw")]
+    YoloV8Raw,
 }
 
 #[derive(Deserialize, Default)]
@@ -250,39 +259,101 @@ impl WrittenOutput {
         require((1..=16).contains(&self.names.len()), || {
             format!("[output] names has {} entries; 1 to 16 make sense", self.names.len())
         })?;
+        self.refuse_unused()?;
+        let strides = self.strides.clone().unwrap_or_default();
+        let per_stride = if self.decoder == DecoderName::YoloV8Raw { 2 } else { 1 };
+        if self.has_strides() {
+            require(strides.len() * per_stride == self.names.len() && !strides.is_empty(), || {
+                let of = if per_stride == 2 { "half as many as names" } else { "one per name" };
+                format!("[output] {} names but {} strides; {of} are needed", self.names.len(), strides.len())
+            })?;
+            let fits = |&s: &u32| s > 0 && input.width.is_multiple_of(s) && input.height.is_multiple_of(s);
+            require(strides.iter().all(fits), || {
+                format!("[output] strides {strides:?} do not divide the input of {input}")
+            })?;
+        }
+        let (classes, class) = (self.classes.unwrap_or(1), self.class.unwrap_or(0));
+        require((1..=1000).contains(&classes), || format!("[output] classes is {classes}; 1 to 1000"))?;
+        require(self.decoder == DecoderName::YoloNms || class < classes, || {
+            format!("[output] class is {class}, but there are only {classes} classes (counted from 0)")
+        })?;
         match self.decoder {
-            DecoderName::YoloRaw => {
-                unused("yolo-raw", "alphabet", &self.alphabet)?;
-                unused("yolo-raw", "blank", &self.blank)?;
-                unused("yolo-raw", "pad", &self.pad)?;
-                let strides = self.strides.ok_or("[output] yolo-raw needs strides, one per name")?;
-                require(strides.len() == self.names.len(), || {
-                    format!("[output] {} names but {} strides", self.names.len(), strides.len())
-                })?;
-                let fits =
-                    |&s: &u32| s > 0 && input.width.is_multiple_of(s) && input.height.is_multiple_of(s);
-                require(strides.iter().all(fits), || {
-                    format!("[output] strides {strides:?} do not divide the input of {input}")
-                })?;
-                Ok(Decoder::YoloRaw { strides, corners: self.corners.unwrap_or(false) })
-            }
+            DecoderName::YoloRaw => Ok(Decoder::YoloRaw { strides, corners: self.corners.unwrap_or(false) }),
             DecoderName::Ctc => {
-                unused("ctc", "strides", &self.strides)?;
-                unused("ctc", "corners", &self.corners)?;
-                unused("ctc", "pad", &self.pad)?;
                 let (alphabet, blank) = letters("ctc", "blank", &self.names, self.alphabet, self.blank)?;
                 Ok(Decoder::Ctc { alphabet, blank })
             }
             DecoderName::Slots => {
-                unused("slots", "strides", &self.strides)?;
-                unused("slots", "corners", &self.corners)?;
-                unused("slots", "blank", &self.blank)?;
                 let (alphabet, pad) = letters("slots", "pad", &self.names, self.alphabet, self.pad)?;
                 Ok(Decoder::Slots { alphabet, pad })
             }
-            DecoderName::YoloNms => Ok(Decoder::YoloNms),
-            DecoderName::YoloV4TinyRaw => Ok(Decoder::YoloV4TinyRaw),
+            DecoderName::YoloNms => {
+                require(self.names.len() == 1, || {
+                    format!("[output] yolo-nms has one output, names has {}", self.names.len())
+                })?;
+                Ok(Decoder::YoloNms { class: self.class })
+            }
+            DecoderName::YoloV4TinyRaw => {
+                let scale = self.scale.unwrap_or(1.0);
+                require((1.0..=3.0).contains(&scale), || format!("[output] scale is {scale}; 1 to 3"))?;
+                Ok(Decoder::YoloV4TinyRaw { anchors: self.anchored(strides, classes, class)?, scale })
+            }
+            DecoderName::YoloV5Raw => {
+                Ok(Decoder::YoloV5Raw { anchors: self.anchored(strides, classes, class)? })
+            }
+            DecoderName::YoloV8Raw => Ok(Decoder::YoloV8Raw { strides, classes, class }),
         }
+    }
+
+    const fn has_strides(&self) -> bool {
+        !matches!(self.decoder, DecoderName::Ctc | DecoderName::Slots | DecoderName::YoloNms)
+    }
+
+    /// A key that the decoder does not read is a mistake.
+    fn refuse_unused(&self) -> Result<(), String> {
+        use DecoderName as D;
+        let d = self.decoder;
+        let name = match d {
+            D::YoloRaw => "yolo-raw",
+            D::Ctc => "ctc",
+            D::Slots => "slots",
+            D::YoloNms => "yolo-nms",
+            D::YoloV4TinyRaw => "yolov4-tiny-raw",
+            D::YoloV5Raw => "yolov5-raw",
+            D::YoloV8Raw => "yolov8-raw",
+        };
+        let reads = matches!(d, D::Ctc | D::Slots);
+        let anchored = matches!(d, D::YoloV4TinyRaw | D::YoloV5Raw);
+        let keys = [
+            ("strides", self.strides.is_some(), self.has_strides()),
+            ("corners", self.corners.is_some(), d == D::YoloRaw),
+            ("alphabet", self.alphabet.is_some(), reads),
+            ("blank", self.blank.is_some(), d == D::Ctc),
+            ("pad", self.pad.is_some(), d == D::Slots),
+            ("anchors", self.anchors.is_some(), anchored),
+            ("scale", self.scale.is_some(), d == D::YoloV4TinyRaw),
+            ("classes", self.classes.is_some(), anchored || d == D::YoloV8Raw),
+            ("class", self.class.is_some(), anchored || matches!(d, D::YoloV8Raw | D::YoloNms)),
+        ];
+        match keys.iter().find(|(_, is_written, means)| *is_written && !means) {
+            Some((key, ..)) => Err(format!("[output] {key} has no meaning for decoder {name:?}")),
+            None => Ok(()),
+        }
+    }
+
+    fn anchored(self, strides: Vec<u32>, classes: u32, class: u32) -> Result<Anchors, String> {
+        let written =
+            self.anchors.ok_or("[output] anchors are missing: per name a list of [width, height]")?;
+        let sensible = |of: &Vec<[f32; 2]>| {
+            (1..=16).contains(&of.len())
+                && of.iter().flatten().all(|side| (0.0..=8192.0).contains(side) && *side > 0.0)
+        };
+        require(written.len() == strides.len() && written.iter().all(sensible), || {
+            "[output] anchors must hold, per name, 1 to 16 pairs of width and height in input pixels"
+                .to_owned()
+        })?;
+        let sizes = written.iter().map(|of| of.iter().map(|[w, h]| (*w, *h)).collect()).collect();
+        Ok(Anchors { strides, sizes, classes, class })
     }
 }
 
@@ -319,8 +390,4 @@ fn require(holds: bool, problem: impl FnOnce() -> String) -> Result<(), String> 
 
 fn share(key: &str, value: f32) -> Result<(), String> {
     require((0.0..=1.0).contains(&value), || format!("{key} is {value}; it must be between 0 and 1"))
-}
-
-fn unused<T>(decoder: &str, key: &str, value: &Option<T>) -> Result<(), String> {
-    require(value.is_none(), || format!("[output] {key} has no meaning for decoder {decoder:?}"))
 }

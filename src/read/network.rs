@@ -115,6 +115,10 @@ impl Reader for NetworkReader {
         &self.engine.model().name
     }
 
+    fn is_available(&self) -> bool {
+        self.engine.is_available()
+    }
+
     fn read(&mut self, frame: &Frame, detection: &Detection) -> Result<Option<PlateRead>, ReadError> {
         let started = self.clock.now();
         let description = self.engine.model();

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::hef::{self, Container, HefError};
+use super::{
+    Settings,
+    hef::{self, Container, HefError},
+};
 use crate::infer::{
     description::{Description, Task},
     model::{ModelError, Models},
@@ -40,6 +43,41 @@ impl Network {
             }
         }
         Ok(container)
+    }
+}
+
+/// What is wanted of the Hailo.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    pub detector: Option<PathBuf>,
+    pub reader: Option<PathBuf>,
+    pub detect_batch: u16,
+    pub read_batch: u16,
+    /// Without networks.
+    pub settings: Settings,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        let settings = Settings::default();
+        Self { detector: None, reader: None, detect_batch: 1, read_batch: 8, settings }
+    }
+}
+
+impl Plan {
+    /// The networks that there are files for.
+    pub fn networks(&self, models: &Models) -> Result<Vec<Network>, ModelError> {
+        let wanted: [(Task, Option<&Path>, u16); 2] = [
+            (Task::Detect, self.detector.as_deref(), self.detect_batch),
+            (Task::Read, self.reader.as_deref(), self.read_batch),
+        ];
+        let found = wanted.map(|(task, file, batch)| find(task, file, models, batch).transpose());
+        found.into_iter().flatten().collect()
+    }
+
+    /// Somebody named a file of it.
+    pub fn is_configured(&self) -> bool {
+        self.detector.is_some() || self.reader.is_some() || self.settings.library.is_some()
     }
 }
 

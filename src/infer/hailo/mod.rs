@@ -47,7 +47,7 @@ use crate::{
     shutdown::{Trigger, shutdown},
 };
 use desk::{NoResult, Ticket};
-pub use find::{Network, find};
+pub use find::{Network, Plan, find};
 pub use recovery::Settings as Recovery;
 
 use session::RunError;
@@ -112,6 +112,21 @@ impl Settings {
     /// A device with something to do that gives nothing for this long is stalled.
     fn stalled(&self) -> Duration {
         (10 * self.deadline).clamp(Duration::from_millis(500), Duration::from_secs(10))
+    }
+}
+
+/// Keeps the library from writing `hailort.log` into the working directory and the home directory.
+///
+/// # Safety
+/// It changes the environment of the process: no other thread may run yet.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the library asks the environment when it is opened, and nothing else"
+)]
+pub unsafe fn keep_library_from_logging() {
+    if hailort_sys::logs_to_files() {
+        // SAFETY: the caller's promise that nobody reads the environment meanwhile.
+        unsafe { std::env::set_var("HAILORT_LOGGER_PATH", "NONE") };
     }
 }
 

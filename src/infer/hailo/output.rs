@@ -138,7 +138,10 @@ impl Form {
                 tensor.shape.extend([tensor.values.len() / BOX, BOX]);
             }
             _ => {
-                return Err(format!("output {:?} holds nothing that this network's decoder reads", self.name));
+                return Err(format!(
+                    "output {:?} holds nothing that this network's decoder reads",
+                    self.name
+                ));
             }
         }
         Ok(())
