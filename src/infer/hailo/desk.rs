@@ -303,6 +303,10 @@ impl Desk {
         Ok(())
     }
 
+    pub(super) fn is_open(&self) -> bool {
+        locked(&self.state).open
+    }
+
     /// It is over: every job fails, every thread is told.
     pub(super) fn close(&self) {
         let mut state = locked(&self.state);

@@ -251,7 +251,8 @@ impl Engine for HailoEngine {
     /// False while the device is down, and while it owes results for longer than any picture may take.
     fn is_available(&self) -> bool {
         let shared = &self.hailo.shared;
-        shared.is_working() && shared.telemetry.silent_for(shared.clock.now()) < self.hailo.deadline
+        let is_open = shared.line(self.network).is_some_and(|line| line.desk.is_open());
+        is_open && shared.telemetry.silent_for(shared.clock.now()) < self.hailo.deadline
     }
 
     fn run(

@@ -271,7 +271,9 @@ impl Session {
                 batch,
                 gather: settings.gather,
                 depth,
-                most_waiting: (2 * batch).max(LEAST_WAITING),
+                most_waiting: (WAITING_BYTES / input.frame_size.max(1))
+                    .clamp(LEAST_WAITING, MOST_WAITING)
+                    .max(2 * batch),
             },
             Arc::clone(&self.clock),
             Arc::clone(telemetry),
@@ -340,8 +342,10 @@ impl Session {
 
 /// Pictures of one network inside the chip at most, however deep it is asked to be.
 const MOST_TRAVELLING: usize = 64;
-/// Jobs that may wait at least.
+/// Jobs that may wait: as many as these bytes hold, within these limits.
+const WAITING_BYTES: usize = 8 << 20;
 const LEAST_WAITING: usize = 8;
+const MOST_WAITING: usize = 64;
 
 /// The outputs as they leave the chip, or converted by the library where only it can.
 fn outputs(group: &Group, file: &std::path::Path) -> Result<(Vec<Output>, Vec<Form>), Problem> {

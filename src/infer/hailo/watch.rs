@@ -56,10 +56,6 @@ impl Shared {
     pub(super) fn line(&self, network: usize) -> Option<Arc<Line>> {
         self.lines().get(network).cloned()
     }
-
-    pub(super) fn is_working(&self) -> bool {
-        !self.lines().is_empty()
-    }
 }
 
 /// How one life ended.
@@ -125,7 +121,8 @@ impl Watch {
         };
         let end = self.serve(&session, began, failed_before);
         self.shared.lines().clear();
-        if matches!(end, End::Failed(..)) {
+        if let End::Failed(problem, _) = &end {
+            self.tell(State::Waiting, problem, None);
             self.shared.telemetry.failed_over();
         }
         if session.close() {

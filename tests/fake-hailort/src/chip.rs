@@ -158,7 +158,7 @@ impl Chip {
         self.wait_for(lane, |lane| lane.outputs.get_mut(output)?.pop_front())
     }
 
-    /// The chip's life. What it owes in time it makes up for, so that the latency model's bound can be reached.
+    /// The chip's life.
     fn work(&self) {
         let mut free_from = Instant::now();
         let mut state = self.state();
@@ -178,20 +178,20 @@ impl Chip {
                     1
                 });
                 state = self.changed.wait_timeout(state, glance).unwrap_or_else(PoisonError::into_inner).0;
-                // While it had nothing to do, no time was owed.
-                free_from = free_from.max(Instant::now() - SLACK);
                 continue;
             };
             state.turn = (lane + 1) % count;
             let Some(found) = state.lanes.get_mut(lane) else { continue };
             let jobs = found.inputs.len().min(found.batch);
+            // A chip would have begun when it was free and the pictures were there, however late this thread is woken.
+            let there = found.inputs.iter().take(jobs).map(|(_, since)| *since).max().unwrap_or(now);
             let pictures: Vec<Vec<u8>> = found.inputs.drain(..jobs).map(|(picture, _)| picture).collect();
             let (network, floats) = (Arc::clone(&found.network), found.floats);
             drop(state);
             self.changed.notify_all();
             let what = world::called("run");
             let results: Vec<Vec<Vec<u8>>> = pictures.iter().map(|p| network.run(p, floats)).collect();
-            free_from = free_from.max(now - SLACK) + world::latency(&network.name, jobs);
+            free_from = free_from.max(there) + world::latency(&network.name, jobs);
             std::thread::sleep(free_from.saturating_duration_since(Instant::now()));
             match what {
                 Some(What::Dead(status) | What::Status(status)) => self.die(status),
@@ -214,6 +214,3 @@ impl Chip {
         }
     }
 }
-
-/// A chip that was handed work this late is not slower for it: the machine that plays it may have been busy.
-const SLACK: Duration = Duration::from_millis(1);
