@@ -27,6 +27,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{access, clock::Clock, config::Config, journal, publish};
 use health::{Gatherer, Health, Verdict};
 use notify::Notifier;
+pub use settings::chain as chain_settings;
 use wiring::Wired;
 
 /// How often the main loop looks at its units.

@@ -18,7 +18,8 @@ use crate::{
     journal, publish, track,
 };
 
-pub(super) fn chain(config: &Config) -> chain::Settings {
+/// Which networks on which engines.
+pub fn chain(config: &Config) -> chain::Settings {
     // The tracker carries a plate through blur on detections too weak to found a track: they have to reach it.
     let score = config.detect.score.map_or(config.track.weak, |score| score.min(config.track.weak));
     chain::Settings {

@@ -11,6 +11,7 @@
 //! crashes    remembering that the process died
 //! watch      the thread that owns the device
 //! problem    what is wrong, in words, and what to do
+//! examine    a look at everything, for the doctor
 //! telemetry  counts, times, sensors
 //! ```
 //!
@@ -21,6 +22,7 @@
 mod crashes;
 mod desk;
 pub mod device;
+pub mod examine;
 mod find;
 pub mod hef;
 mod output;

@@ -124,7 +124,7 @@ impl Line {
     }
 
     /// Runs one black picture and checks what comes back.
-    fn try_out(&self, network: &Network, until: Moment) -> Result<(), Problem> {
+    pub(super) fn try_out(&self, network: &Network, until: Moment) -> Result<(), Problem> {
         let mismatch = |mismatch| Problem::Mismatch { file: network.description.file.clone(), mismatch };
         let input = &network.description.input;
         let black = vec![0; network.description.input.byte_count()];

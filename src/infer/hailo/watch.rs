@@ -225,7 +225,7 @@ fn mark(crashes: Option<&Crashes>, in_use: bool) {
     }
 }
 
-fn sense(device: &Device) -> Sensors {
+pub(super) fn sense(device: &Device) -> Sensors {
     Sensors {
         temperature: device.temperature(),
         throttling: device.is_throttling(),
