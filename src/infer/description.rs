@@ -71,8 +71,9 @@ impl Input {
 pub enum Decoder {
     /// Per stride one map of score, edge distances and, with `corners`, four corner offsets.
     YoloRaw { strides: Vec<u32>, corners: bool },
-    /// Positions by classes, one class is the blank between characters.
-    Ctc { alphabet: Vec<char>, blank: usize },
+    /// Positions by classes, one class is the blank between characters. A network that knows more than plates have
+    /// (lower case, punctuation, other scripts) says by `folded` which of them each of its classes counts as.
+    Ctc { alphabet: Vec<char>, blank: usize, folded: Option<Vec<u16>> },
     /// A class per character slot, one class is the empty slot.
     Slots { alphabet: Vec<char>, pad: usize },
     /// Boxes after suppression on a Hailo, of all classes or of the one that is a plate.
@@ -135,6 +136,16 @@ impl Decoder {
     }
 }
 
+/// What the numbers of a reader's output are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Values {
+    #[default]
+    Logits,
+    Probabilities,
+    /// Probabilities where a position's numbers look like it: not negative, with the sum 1.
+    Either,
+}
+
 /// The form of an output tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutputLayout {
@@ -176,6 +187,8 @@ pub struct Description {
     pub score: f32,
     /// Two boxes overlapping more than this are one plate.
     pub iou: f32,
+    /// What a reader's numbers are.
+    pub values: Values,
     /// Logits are divided by this before they become probabilities.
     pub temperature: f32,
     /// What was measured, as its author wrote it.
@@ -244,6 +257,7 @@ impl Description {
                 0 => map(strides, output / 2, None),
                 _ => map(strides, output / 2, Some(*classes as usize)),
             },
+            Decoder::Ctc { folded: Some(folded), .. } => Expected::Positions { classes: folded.len() },
             Decoder::Ctc { alphabet, .. } | Decoder::Slots { alphabet, .. } => {
                 Expected::Positions { classes: alphabet.len() + 1 }
             }

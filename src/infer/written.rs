@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{
-    description::{Anchors, Crop, Decoder, Description, Fit, Input, Task},
+    description::{Anchors, Crop, Decoder, Description, Fit, Input, Task, Values},
     model::ModelError,
 };
 use crate::geometry::Size;
@@ -106,6 +106,10 @@ struct WrittenOutput {
     strides: Option<Vec<u32>>,
     corners: Option<bool>,
     alphabet: Option<String>,
+    /// All classes of the network but the blank, in order; here or in a file, one a line.
+    characters: Option<String>,
+    dictionary: Option<String>,
+    values: Option<WrittenValues>,
     blank: Option<usize>,
     pad: Option<usize>,
     /// Per output, width and height of each anchor in input pixels.
@@ -113,6 +117,14 @@ struct WrittenOutput {
     scale: Option<f32>,
     classes: Option<u32>,
     class: Option<u32>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "kebab-case")]
+enum WrittenValues {
+    Logits,
+    Probabilities,
+    Either,
 }
 
 #[derive(Deserialize, Clone, Copy, PartialEq)]
@@ -182,7 +194,12 @@ impl Written {
         })?;
         let input = self.input.check()?;
         let outputs = self.output.names.clone();
-        let decoder = self.output.check(input.size)?;
+        let values = match self.output.values {
+            None | Some(WrittenValues::Logits) => Values::Logits,
+            Some(WrittenValues::Probabilities) => Values::Probabilities,
+            Some(WrittenValues::Either) => Values::Either,
+        };
+        let decoder = self.output.check(input.size, path)?;
         let task = match self.task {
             WrittenTask::Detect => Task::Detect,
             WrittenTask::Read => Task::Read,
@@ -213,6 +230,7 @@ impl Written {
             crop: Crop { margin, rectify: self.crop.rectify },
             score: self.threshold.score,
             iou: self.threshold.iou,
+            values,
             temperature,
             accuracy: self.accuracy,
         })
@@ -255,7 +273,7 @@ impl WrittenInput {
 }
 
 impl WrittenOutput {
-    fn check(self, input: Size) -> Result<Decoder, String> {
+    fn check(self, input: Size, path: &Path) -> Result<Decoder, String> {
         require((1..=16).contains(&self.names.len()), || {
             format!("[output] names has {} entries; 1 to 16 make sense", self.names.len())
         })?;
@@ -280,8 +298,11 @@ impl WrittenOutput {
         match self.decoder {
             DecoderName::YoloRaw => Ok(Decoder::YoloRaw { strides, corners: self.corners.unwrap_or(false) }),
             DecoderName::Ctc => {
+                if self.characters.is_some() || self.dictionary.is_some() {
+                    return self.folded(path);
+                }
                 let (alphabet, blank) = letters("ctc", "blank", &self.names, self.alphabet, self.blank)?;
-                Ok(Decoder::Ctc { alphabet, blank })
+                Ok(Decoder::Ctc { alphabet, blank, folded: None })
             }
             DecoderName::Slots => {
                 let (alphabet, pad) = letters("slots", "pad", &self.names, self.alphabet, self.pad)?;
@@ -328,6 +349,9 @@ impl WrittenOutput {
             ("strides", self.strides.is_some(), self.has_strides()),
             ("corners", self.corners.is_some(), d == D::YoloRaw),
             ("alphabet", self.alphabet.is_some(), reads),
+            ("characters", self.characters.is_some(), d == D::Ctc),
+            ("dictionary", self.dictionary.is_some(), d == D::Ctc),
+            ("values", self.values.is_some(), reads),
             ("blank", self.blank.is_some(), d == D::Ctc),
             ("pad", self.pad.is_some(), d == D::Slots),
             ("anchors", self.anchors.is_some(), anchored),
@@ -339,6 +363,37 @@ impl WrittenOutput {
             Some((key, ..)) => Err(format!("[output] {key} has no meaning for decoder {name:?}")),
             None => Ok(()),
         }
+    }
+
+    /// A network that knows more characters than plates have.
+    fn folded(self, path: &Path) -> Result<Decoder, String> {
+        require(self.names.len() == 1, || {
+            format!("[output] ctc has one output, names has {}", self.names.len())
+        })?;
+        require(self.alphabet.is_none(), || {
+            "[output] alphabet and characters or dictionary exclude each other".to_owned()
+        })?;
+        let all: Vec<String> = match (self.characters, self.dictionary) {
+            (Some(characters), None) => characters.chars().map(String::from).collect(),
+            (None, Some(name)) => dictionary(&path.with_file_name(&name), &name)?,
+            _ => return Err("[output] characters and dictionary exclude each other".to_owned()),
+        };
+        let blank = self.blank.ok_or("[output] ctc needs blank, the class that is no character")?;
+        require(!all.is_empty() && blank <= all.len(), || {
+            format!("[output] blank is class {blank}, but there are only {} classes", all.len() + 1)
+        })?;
+        let alphabet: Vec<char> = ('0'..='9').chain('A'..='Z').collect();
+        let nothing = u16::try_from(alphabet.len()).unwrap_or(u16::MAX);
+        let of = |text: &String| {
+            let mut characters = text.chars().map(|c| c.to_ascii_uppercase());
+            let at = characters.next().and_then(|c| alphabet.iter().position(|known| *known == c));
+            at.filter(|_| characters.next().is_none())
+                .and_then(|at| u16::try_from(at).ok())
+                .unwrap_or(nothing)
+        };
+        let mut folded: Vec<u16> = all.iter().map(of).collect();
+        folded.insert(blank, nothing);
+        Ok(Decoder::Ctc { blank: alphabet.len(), alphabet, folded: Some(folded) })
     }
 
     fn anchored(self, strides: Vec<u32>, classes: u32, class: u32) -> Result<Anchors, String> {
@@ -355,6 +410,22 @@ impl WrittenOutput {
         let sizes = written.iter().map(|of| of.iter().map(|[w, h]| (*w, *h)).collect()).collect();
         Ok(Anchors { strides, sizes, classes, class })
     }
+}
+
+/// Largest dictionary: some hundred thousand characters.
+const MAX_DICTIONARY: u64 = 1 << 20;
+
+/// The lines of a dictionary, and the blank that its networks know besides.
+fn dictionary(path: &Path, name: &str) -> Result<Vec<String>, String> {
+    let plain = Path::new(name).file_name() == Some(name.as_ref());
+    require(plain, || format!("[output] dictionary = {name:?} must be a file name beside the description"))?;
+    let unreadable = |why: String| format!("[output] dictionary: {}: {why}", path.display());
+    let length = std::fs::metadata(path).map_err(|e| unreadable(e.to_string()))?.len();
+    require(length <= MAX_DICTIONARY, || unreadable(format!("{length} bytes are too many")))?;
+    let text = std::fs::read_to_string(path).map_err(|e| unreadable(e.to_string()))?;
+    let mut lines: Vec<String> = text.lines().map(|line| line.trim_end_matches('\r').to_owned()).collect();
+    lines.push(" ".to_owned());
+    Ok(lines)
 }
 
 /// A reader's characters and the class that is none of them.

@@ -164,6 +164,25 @@ mod tests {
     }
 
     #[test]
+    fn hailo_s_published_networks_need_nothing_but_their_hef() {
+        let models = model::find(Some(&Path::new(env!("CARGO_MANIFEST_DIR")).join("models"))).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let network = |task, name: &str| {
+            let hef = folder.path().join(name);
+            find(task, Some(&hef), &models, 1).unwrap().unwrap().description
+        };
+        let tiny = network(Task::Detect, "tiny_yolov4_license_plates.hef");
+        assert!(tiny.fits(0, &[18, 13, 13]) && tiny.fits(1, &[18, 26, 26]) && !tiny.fits(1, &[18, 13, 13]));
+        let yolo8 = network(Task::Detect, "yolov8n_relu6_global_lp_det_h8l.hef");
+        assert!(yolo8.fits(0, &[80, 6]));
+        let paddle = network(Task::Read, "paddle_ocr_v3_recognition.hef");
+        assert!(paddle.fits(0, &[40, 97]) && !paddle.fits(0, &[40, 37]));
+        let hef = folder.path().join("paddle_ocr_v5_mobile_recognition.hef");
+        let error = find(Task::Read, Some(&hef), &models, 1).unwrap_err().to_string();
+        assert!(error.contains("ppocrv5_dict.txt"), "it says what is missing: {error}");
+    }
+
+    #[test]
     fn a_reader_is_not_taken_for_a_detector() {
         let (folder, models) = models();
         let hef = folder.path().join("reader.hef");
