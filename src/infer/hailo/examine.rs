@@ -96,27 +96,27 @@ fn read(path: &Path) -> Option<String> {
 
 fn slot(system: &System) -> Finding {
     let devices = fs::read_dir(system.sys.join("bus/pci/devices")).into_iter().flatten().flatten();
-    let hailos = devices.filter(|d| read(&d.path().join("vendor")).as_deref() == Some(VENDOR));
-    for device in hailos {
-        let number = read(&device.path().join("device")).unwrap_or_default();
-        let place = device.file_name().to_string_lossy().into_owned();
-        let chip = CHIPS.iter().find(|(of, _)| *of == number).map_or("unknown chip", |(_, name)| *name);
-        let speed = read(&device.path().join("current_link_speed")).unwrap_or_default();
-        if speed.starts_with("2.5") || speed.starts_with("5.0") {
-            let advice =
-                "an AI Kit on a Pi 5 needs dtparam=pciex1_gen=3 in /boot/firmware/config.txt for full speed";
-            return Finding::of(Verdict::Doubtful, "slot", format!("{chip} at {place}, {speed}"), advice);
-        }
-        return Finding::good("slot", format!("{chip} at {place} {speed}").trim_end().to_owned());
+    let mut hailos = devices.filter(|d| read(&d.path().join("vendor")).as_deref() == Some(VENDOR));
+    let Some(device) = hailos.next() else {
+        let advice = "is the HAT seated and its ribbon in? on a Pi 5 PCIe must be on (dtparam=pciex1); `lspci -d \
+                      1e60:` must show it";
+        return Finding::of(Verdict::Bad, "slot", "no Hailo on the PCI bus", advice);
+    };
+    let number = read(&device.path().join("device")).unwrap_or_default();
+    let place = device.file_name().to_string_lossy().into_owned();
+    let chip = CHIPS.iter().find(|(of, _)| *of == number).map_or("unknown chip", |(_, name)| *name);
+    let speed = read(&device.path().join("current_link_speed")).unwrap_or_default();
+    if speed.starts_with("2.5") || speed.starts_with("5.0") {
+        let advice =
+            "an AI Kit on a Pi 5 needs dtparam=pciex1_gen=3 in /boot/firmware/config.txt for full speed";
+        return Finding::of(Verdict::Doubtful, "slot", format!("{chip} at {place}, {speed}"), advice);
     }
-    let advice = "is the HAT seated and its ribbon in? on a Pi 5 PCIe must be on (dtparam=pciex1); `lspci -d 1e60:` must \
-                  show it";
-    Finding::of(Verdict::Bad, "slot", "no Hailo on the PCI bus", advice)
+    Finding::good("slot", format!("{chip} at {place} {speed}").trim_end().to_owned())
 }
 
 fn driver(system: &System) -> Vec<Finding> {
-    let module = |name: &&str| system.sys.join("module").join(name).exists();
-    let loaded: Vec<&str> = MODULES.into_iter().filter(|name| module(&name)).collect();
+    let is_loaded = |name: &&str| system.sys.join("module").join(name).exists();
+    let loaded: Vec<&str> = MODULES.into_iter().filter(is_loaded).collect();
     match loaded.as_slice() {
         [] => vec![Finding::of(
             Verdict::Bad,

@@ -215,9 +215,8 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 fn header_of(message: &[u8]) -> Option<(u64, Option<String>)> {
     let mut fields = Fields(message);
     let header = loop {
-        match fields.next()? {
-            (1, Value::Bytes(bytes)) => break bytes,
-            _ => {}
+        if let (1, Value::Bytes(bytes)) = fields.next()? {
+            break bytes;
         }
     };
     let (mut architecture, mut compiler) = (0, None);
@@ -335,7 +334,7 @@ mod tests {
         let mut longer = whole.clone();
         longer.push(0);
         assert_eq!(vet(&longer), Err(HefError::Truncated { expected: cut, found: cut + 1 }));
-        let mut flipped = whole.clone();
+        let mut flipped = whole;
         flipped[45] ^= 0x10;
         assert_eq!(vet(&flipped), Err(HefError::Damaged));
         assert_eq!(vet(b""), Err(HefError::Empty));
