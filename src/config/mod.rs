@@ -3,7 +3,7 @@
 //! ```text
 //! document   one file: TOML into schema, all problems of it      values  secret
 //! merge      main file and conf.d/ as one
-//! meaning    defaults filled in, tables checked against each other
+//! meaning    defaults filled in, tables checked against each other    hailo  lists
 //! keys       every key for people: the shipped file, "did you mean"
 //! report     problems with file, line and caret; as text or JSON
 //! show       what is in force, and where it was said
@@ -16,6 +16,7 @@
 //! moved and run without being root.
 
 mod document;
+mod hailo;
 mod keys;
 mod lists;
 mod meaning;
@@ -38,7 +39,7 @@ use crate::{
     capture::replay,
     detect,
     frame::CameraId,
-    infer::{EngineKind, hailo},
+    infer::{EngineKind, hailo::Plan},
     passage,
     plate::Region,
     read,
@@ -139,7 +140,7 @@ pub struct Engine {
     pub threads: usize,
     /// Folder of model descriptions; `None`: the usual places.
     pub models: Option<PathBuf>,
-    pub hailo: hailo::Plan,
+    pub hailo: Plan,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
