@@ -27,7 +27,7 @@
 //! floor 4   config/  daemon/                            reading, wiring, supervising, reporting
 //! floor 3   journal/  publish/                          record | tell      (strangers to each other)
 //! floor 2   capture/ > detect/ > track/ > read/ > passage/ > access/ > fact/   the one-way chain, and what it found
-//! floor 1   infer/                                      engines: what runs a network
+//! floor 1   infer/                                      engines: what runs a network (infer/hailo/: on the NPU)
 //! floor 0   geometry clock shutdown mailbox backoff secret plate/ frame/         vocabulary and tools
 //! ```
 //!

@@ -6,6 +6,7 @@ pub mod annotate;
 pub mod bench;
 pub mod check;
 pub mod config;
+pub mod doctor;
 pub mod eval;
 pub mod explain;
 pub mod passages;
@@ -71,6 +72,8 @@ enum Command {
     Check(check::Args),
     /// Show the configuration in force, or the built-in defaults.
     Config(config::Args),
+    /// Look at the machine and say what is wrong with it and what to do.
+    Doctor(doctor::Args),
     /// Measure accuracy on pictures whose plates are known.
     Eval(eval::Args),
     /// Measure speed, stage by stage.
@@ -96,6 +99,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, allocator: Allocator) -> Ex
         Command::Plates(args) => plates::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Config(args) => config::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args, allocator),
     };

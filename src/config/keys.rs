@@ -146,6 +146,68 @@ pub(super) const TABLES: &[Table] = &[
         ],
     },
     Table {
+        path: "engine.hailo",
+        header: "[engine.hailo]",
+        about: "How a Hailo-8 or Hailo-8L is used, where there is one. See models/hailo/README.md for the networks.",
+        keys: &[
+            key("batch-size", "8", "Plates of all cameras that are read together at most,"),
+            key("detect-batch-size", "1", "and frames that are searched together."),
+            key(
+                "gather",
+                "\"2ms\"",
+                "A batch that is not full leaves when its first picture has waited this long.",
+            ),
+            key("async-depth", "4", "Batches of a network on their way through the chip at a time."),
+            key(
+                "deadline",
+                "\"100ms\"",
+                "A picture not done after this is done by the next engine of the order.",
+            ),
+            key(
+                "power-mode",
+                "\"performance\"",
+                "\"performance\", or \"ultra-performance\": faster and hotter.",
+            ),
+            key(
+                "scheduler-threshold",
+                "1",
+                "The chip switches to a network when so many pictures wait for it,",
+            ),
+            key("scheduler-timeout", "\"0ms\"", "or when one has waited this long."),
+            key("scheduler-priority", "16", "From 0 to 31, for chips that other programs share."),
+            key(
+                "return-after",
+                "\"10s\"",
+                "After a failure the chip must work this long before it is used again.",
+            ),
+            key(
+                "retry-after",
+                "\"1s\"",
+                "First wait before a failed chip is tried again; it doubles up to a minute.",
+            ),
+            key(
+                "rescan-every",
+                "\"30s\"",
+                "How often an absent chip, or one that another program has, is looked for.",
+            ),
+            key(
+                "detector",
+                "\"/usr/share/amslpr/models/hailo/detector.hef\"",
+                "For example. The HEF that finds plates; without it detector.hef among the models.",
+            ),
+            key(
+                "reader",
+                "\"/usr/share/amslpr/models/hailo/reader.hef\"",
+                "For example. The HEF that reads plates; without it reader.hef among the models.",
+            ),
+            key(
+                "library",
+                "\"/usr/lib/libhailort.so\"",
+                "For example. HailoRT; without it wherever its package has put it.",
+            ),
+        ],
+    },
+    Table {
         path: "detect",
         header: "[detect]",
         about: "Finding plates in a frame.",

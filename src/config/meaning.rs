@@ -9,7 +9,7 @@ use serde_spanned::Spanned;
 
 use super::{
     Camera, CameraFormat, Config, Engine, Health, Journal, Log, LogLevel, Login, Role, Source, Transport,
-    broker, hours, lists,
+    broker, hailo, hours, lists,
     merge::{Merged, Placed},
     report::{FileId, Problem, Report, Span},
     schema::{self, Key},
@@ -21,7 +21,7 @@ use crate::{
     detect,
     frame::CameraId,
     geometry::Point,
-    infer::EngineKind,
+    infer::{EngineKind, hailo::Plan},
     passage,
     plate::Confidence,
     read::{self, enhance},
@@ -104,11 +104,13 @@ impl Context<'_> {
             order: vec![EngineKind::Hailo, EngineKind::Cpu, EngineKind::Tesseract],
             threads: 1,
             models: None,
+            hailo: Plan::default(),
         };
         let Some(placed) = &self.merged.engine else { return engine };
         let (file, table) = (placed.file, placed.get());
         engine.threads = or(&table.threads, engine.threads, |n| n.0 as usize);
         engine.models = or(&table.models, None, |p| Some(self.merged.folder(file).join(&p.0)));
+        engine.hailo = hailo::interpret(self, table, file);
         if let Some(order) = &table.order {
             let mut first: Vec<&Spanned<_>> = Vec::new();
             for word in order.get_ref() {

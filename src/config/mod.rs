@@ -5,6 +5,7 @@
 //! merge      main file and conf.d/ as one
 //! meaning    defaults filled in, tables checked against each other
 //! lists      plates and what they may               hours  plates
+//! hailo      how the NPU is run
 //! broker     where MQTT goes
 //! keys       every key for people: the shipped file, "did you mean"
 //! report     problems with file, line and caret; as text or JSON
@@ -19,6 +20,7 @@
 
 mod broker;
 mod document;
+mod hailo;
 mod hours;
 mod keys;
 mod lists;
@@ -39,8 +41,16 @@ use std::{
 use url::Url;
 
 use crate::{
-    access, capture::replay, detect, frame::CameraId, infer::EngineKind, passage, plate::Region, publish,
-    read, secret::Secret, track,
+    access,
+    capture::replay,
+    detect,
+    frame::CameraId,
+    infer::{EngineKind, hailo::Plan},
+    passage,
+    plate::Region,
+    publish, read,
+    secret::Secret,
+    track,
 };
 pub use hours::When;
 pub use keys::defaults;
@@ -133,7 +143,7 @@ pub enum Role {
     Both,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Engine {
     /// In order of preference, no engine twice.
     pub order: Vec<EngineKind>,
@@ -141,6 +151,7 @@ pub struct Engine {
     pub threads: usize,
     /// Folder of model descriptions; `None`: the usual places.
     pub models: Option<PathBuf>,
+    pub hailo: Plan,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use super::{
     secret::SecretPlace,
     values::{
         AntiPassbackWord, Bytes, Count, EngineWord, FormatWord, Fraction, HolidayWord, Keep, LevelWord,
-        ListKindWord, Name, OffOr, PaceWord, Place, PlateWord, RegionCode, RoleWord, RtspUrl, Time,
-        TransportWord, Within,
+        ListKindWord, Name, OffOr, PaceWord, Place, PlateWord, PowerWord, RegionCode, RoleWord, RtspUrl,
+        Time, TransportWord, Within,
     },
 };
 
@@ -101,6 +101,27 @@ pub(super) struct Engine {
     pub order: Key<Vec<Spanned<EngineWord>>>,
     pub threads: Key<Count<1, 64>>,
     pub models: Key<Place>,
+    pub hailo: Key<Hailo>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Hailo {
+    pub detector: Key<Place>,
+    pub reader: Key<Place>,
+    pub library: Key<Place>,
+    pub batch_size: Key<Count<1, 63>>,
+    pub detect_batch_size: Key<Count<1, 63>>,
+    pub gather: Key<Time>,
+    pub async_depth: Key<Count<1, 16>>,
+    pub deadline: Key<Time>,
+    pub power_mode: Key<PowerWord>,
+    pub scheduler_threshold: Key<Count<0, 63>>,
+    pub scheduler_timeout: Key<Time>,
+    pub scheduler_priority: Key<Count<0, 31>>,
+    pub return_after: Key<Time>,
+    pub retry_after: Key<Time>,
+    pub rescan_every: Key<Time>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -13,7 +13,7 @@ use url::Url;
 use crate::{
     access,
     capture::replay::Pacing,
-    infer::EngineKind,
+    infer::{EngineKind, hailo::PowerMode},
     plate::{PlateText, Region},
 };
 
@@ -263,6 +263,12 @@ word_type!(
     /// What runs networks.
     EngineWord(EngineKind) {
         "hailo" => EngineKind::Hailo, "cpu" => EngineKind::Cpu, "tesseract" => EngineKind::Tesseract,
+    }
+);
+word_type!(
+    /// How fast a Hailo may run.
+    PowerWord(PowerMode) {
+        "performance" => PowerMode::Performance, "ultra-performance" => PowerMode::UltraPerformance,
     }
 );
 word_type!(

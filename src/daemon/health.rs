@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::{
     lists::ListStats,
     machine::{Machine, Probes},
+    npu::HailoHealth,
     pipeline,
     sinks::Counts,
     supervisor::{UnitState, UnitStatus},
@@ -27,6 +28,7 @@ use crate::{
     capture::{CameraState, CameraStats},
     clock::{Clock, Moment},
     frame::CameraId,
+    infer::hailo::Hailo,
     journal,
     publish::{self, Presence},
 };
@@ -67,6 +69,8 @@ pub(super) struct Health {
     pub cameras: Vec<CameraHealth>,
     pub lists: Option<ListHealth>,
     pub journal: JournalHealth,
+    /// `null` where none is used.
+    pub hailo: Option<HailoHealth>,
     /// `offline`, `catching-up` or `online`; `null` where there is no [mqtt].
     pub broker: Option<&'static str>,
     pub mqtt: Option<MqttHealth>,
@@ -153,6 +157,7 @@ pub(super) struct Gatherer {
     pub cameras: Vec<CameraPart>,
     pub journal: Arc<journal::Stats>,
     pub sinks: Arc<Counts>,
+    hailo: Option<Arc<Hailo>>,
     journal_path: PathBuf,
     clock: Arc<dyn Clock>,
     began: Moment,
@@ -165,11 +170,22 @@ impl Gatherer {
         cameras: Vec<CameraPart>,
         journal: Arc<journal::Stats>,
         sinks: Arc<Counts>,
+        hailo: Option<Arc<Hailo>>,
         journal_path: PathBuf,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let began = clock.now();
-        Self { cameras, journal, sinks, journal_path, clock, began, machine: Probes::open(), lists: None }
+        Self {
+            cameras,
+            journal,
+            sinks,
+            hailo,
+            journal_path,
+            clock,
+            began,
+            machine: Probes::open(),
+            lists: None,
+        }
     }
 
     pub(super) fn with_lists(self, lists: ListPart) -> Self {
@@ -189,6 +205,9 @@ impl Gatherer {
         if let Some(lists) = &self.lists {
             judge_lists(lists, &mut problems);
         }
+        let hailo = self.hailo.as_deref().map(HailoHealth::of);
+        problems
+            .extend(hailo.as_ref().and_then(HailoHealth::worries).map(|words| (Verdict::Degraded, words)));
         if let Some(broker) = &broker {
             judge_broker(broker, snapshot.undelivered, &mut problems);
         }
@@ -211,6 +230,7 @@ impl Gatherer {
                 undelivered: snapshot.undelivered,
                 last_commit_ms: snapshot.last_commit_us as f64 / 1e3,
             },
+            hailo,
             broker: broker.as_ref().map(|broker| broker.state.as_str()),
             mqtt: broker.map(mqtt),
             machine: self.machine.as_mut().map(|probes| probes.machine(&self.journal_path)),

@@ -14,6 +14,7 @@ pub mod lists;
 pub mod logging;
 mod machine;
 mod notify;
+mod npu;
 pub mod pipeline;
 mod screen;
 mod settings;
@@ -28,6 +29,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::{clock::Clock, config::Config, journal, publish};
 use health::{Gatherer, Health, Verdict};
 use notify::Notifier;
+pub use settings::chain as chain_settings;
 use wiring::Wired;
 
 /// How often the main loop looks at its units.

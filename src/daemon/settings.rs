@@ -14,21 +14,31 @@ use crate::{
     config::{self, CameraFormat, Config, Source, Transport},
     detect,
     geometry::Size,
+    infer::hailo::Plan,
     journal, publish, track,
 };
 
-pub(super) fn chain(config: &Config) -> chain::Settings {
+/// Which networks on which engines.
+pub fn chain(config: &Config) -> chain::Settings {
     // The tracker carries a plate through blur on detections too weak to found a track: they have to reach it.
     let score = config.detect.score.map_or(config.track.weak, |score| score.min(config.track.weak));
     chain::Settings {
         models: config.engine.models.clone(),
         order: config.engine.order.clone(),
+        hailo: hailo(config),
         threads: config.engine.threads,
         detect: detect::Settings { score: Some(score), ..config.detect },
         tesseract: config.tesseract,
         regions: config.regions.clone(),
         ..chain::Settings::default()
     }
+}
+
+/// Deaths in the Hailo's library are remembered beside the journal, which the service may write.
+fn hailo(config: &Config) -> Plan {
+    let mut plan = config.engine.hailo.clone();
+    plan.settings.crash_file = Some(config.journal.path.with_file_name("hailo-crashes"));
+    plan
 }
 
 /// `plate_score` is what the detector's own description asks of a plate.

@@ -27,6 +27,7 @@ use crate::{
     clock::{Clock, Moment},
     config::{self, Config},
     frame::CameraId,
+    infer::hailo::Hailo,
     journal::Journal,
     publish::{self, Publisher},
     shutdown::{Stop, Trigger, shutdown},
@@ -73,6 +74,7 @@ pub(super) struct Wired {
     /// Does what is asked for over MQTT.
     commands: Option<Unit>,
     journal: Journal,
+    hailo: Option<Arc<Hailo>>,
     sinks: Sinks,
     screen: Option<Screen>,
     stop: Trigger,
@@ -148,6 +150,7 @@ impl Wired {
         };
         let off = config.cameras.iter().filter(|camera| !camera.enabled);
         let disabled = off.map(|camera| camera.id.clone()).collect();
+        let hailo = networks.hailo().cloned();
         Ok(Self {
             eyes,
             disabled,
@@ -157,6 +160,7 @@ impl Wired {
             publisher,
             commands,
             journal,
+            hailo,
             sinks,
             screen,
             stop: trigger,
@@ -177,7 +181,7 @@ impl Wired {
         };
         let parts = self.eyes.iter().map(part).collect();
         let (stats, counts) = (self.journal.stats(), Arc::clone(self.sinks.counts()));
-        Gatherer::new(parts, stats, counts, self.journal.path().to_owned(), clock)
+        Gatherer::new(parts, stats, counts, self.hailo.clone(), self.journal.path().to_owned(), clock)
             .with_lists(self.list_part())
     }
 
@@ -233,10 +237,11 @@ impl Wired {
     /// Cameras first, then what they still hold, then the journal, then the publisher. Returns the facts that did
     /// not reach the disk.
     pub(super) fn stop(self, last_commit: Duration) -> usize {
-        let Self { mut eyes, lists, publisher, commands, journal, sinks, screen, stop, .. } = self;
+        let Self { mut eyes, lists, publisher, commands, journal, hailo, sinks, screen, stop, .. } = self;
         eyes.iter_mut().for_each(|eye| eye.camera.stop());
         stop.stop();
         drop(eyes);
+        drop(hailo);
         drop(commands);
         drop(lists);
         drop(sinks);
