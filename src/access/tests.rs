@@ -9,7 +9,7 @@ use super::*;
 use crate::{
     frame::CameraId,
     infer::EngineKind,
-    passage::{Direction, Reading},
+    passage::{Direction, Passage, PassageId, Reading, Receipt},
     plate::{Confidence, confusion},
 };
 
@@ -322,9 +322,20 @@ fn a_tolerant_list_remembers_its_own_plate() {
 #[test]
 fn a_direction_that_is_known_late_is_remembered_when_the_passage_closes() {
     let site = anti_passback(AntiPassback::Soft);
-    let mut passage = crate::fact::sample::closed(0).passage;
-    passage.reading = Some(reading("AB12CDE", true));
-    passage.decided = Some(text("AB12CDE"));
+    let mut passage = Passage {
+        id: PassageId(uuid::Uuid::nil()),
+        camera: CameraId::new("gate"),
+        live: true,
+        began: noon(),
+        ended: Some(minutes(1)),
+        reading: Some(reading("AB12CDE", true)),
+        decided: Some(text("AB12CDE")),
+        direction: None,
+        frames: 9,
+        tracks: 1,
+        best_area: None,
+        receipt: Receipt::default(),
+    };
     let decision = site.ask("AB12CDE", None, noon());
     assert_eq!(site.0.memory(), Memory::default());
     passage.direction = IN;
