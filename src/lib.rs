@@ -14,7 +14,8 @@
 //! [`capture`] hands out [`frame::Frame`]s from V4L2, RTSP and recordings. [`detect`] finds plates in a frame,
 //! [`track`] says which of them is the same plate as before, [`read`] reads the crops worth reading, [`passage`]
 //! votes over the reads of a track and turns it into one vehicle's visit, [`access`] decides about it.
-//! [`journal`] keeps the fact (and, in the same transaction, the outbox row), [`publish`] delivers the outbox.
+//! [`journal`] keeps the fact (and, in the same transaction, the outbox row), [`publish`] delivers the outbox and
+//! hears what others ask for, which the daemon does.
 //! [`daemon`] is the only place where stages are built and joined; [`cli`] holds the words that people type.
 //!
 //! Start reading at [`daemon::pipeline`]: it is the whole chain for one camera, without threads.
@@ -26,7 +27,7 @@
 //! floor 4   config/  daemon/                            reading, wiring, supervising, reporting
 //! floor 3   journal/  publish/                          record | tell      (strangers to each other)
 //! floor 2   capture/ > detect/ > track/ > read/ > passage/ > access/ > fact/   the one-way chain, and what it found
-//! floor 1   infer/                                      engines: what runs a network
+//! floor 1   infer/                                      engines: what runs a network (infer/hailo/: on the NPU)
 //! floor 0   geometry clock shutdown mailbox backoff secret plate/ frame/         vocabulary and tools
 //! ```
 //!

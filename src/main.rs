@@ -7,5 +7,7 @@ use std::process::ExitCode;
 static ALLOCATOR: &stats_alloc::StatsAlloc<std::alloc::System> = &stats_alloc::INSTRUMENTED_SYSTEM;
 
 fn main() -> ExitCode {
+    // SAFETY: the first thing that the process does, so there is no other thread.
+    unsafe { amslpr::infer::hailo::keep_library_from_logging() };
     amslpr::cli::run(std::env::args_os(), ALLOCATOR).into()
 }

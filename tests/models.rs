@@ -194,16 +194,18 @@ fn a_file_that_is_no_network_is_refused_even_with_the_right_sum() {
 }
 
 #[test]
-fn a_hailo_decoder_is_known_but_not_taken_by_the_cpu_detector() {
+fn a_decoder_that_the_network_is_not_made_for_is_refused_when_it_is_loaded() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["detector.toml", "detector.onnx"] {
         fs::copy(tiny().join(name), folder.path().join(name)).unwrap();
     }
     edit(folder.path(), "\"yolo-raw\"", "\"yolo-nms\"");
+    let error = Description::load(&folder.path().join("detector.toml")).unwrap_err().to_string();
+    assert!(error.contains("strides has no meaning for decoder \"yolo-nms\""), "{error}");
+    edit(folder.path(), "strides = [8]", "class = 0");
     let description = Description::load(&folder.path().join("detector.toml")).unwrap();
-    let engine = Box::new(CpuEngine::new(Weights::load(description).unwrap(), 1));
-    let error = Detector::new(engine, detect::Settings::default()).unwrap_err().to_string();
-    assert!(error.contains("yolo-nms") && error.contains("Hailo"), "{error}");
+    let error = Weights::load(description).unwrap_err().to_string();
+    assert!(error.contains("[5, 4, 8]") && error.contains("[boxes, 6]"), "{error}");
 }
 
 #[test]

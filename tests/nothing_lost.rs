@@ -4,7 +4,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-#[allow(dead_code, reason = "each test file uses a part of it")]
 mod broker;
 
 use std::{
@@ -21,7 +20,7 @@ use amslpr::{
     clock::{Clock, SystemClock},
     fact::{Closed, Fact, sample},
     journal::{self, Journal, Reader, care},
-    publish::{Publisher, Settings},
+    publish::{Publisher, Settings, Sources, Status},
 };
 use broker::{Mosquitto, Subscriber, wait_for};
 use tokio::sync::watch;
@@ -31,7 +30,7 @@ const SOON: Duration = Duration::from_secs(30);
 struct Daemon {
     journal: Journal,
     _publisher: Publisher,
-    _health: watch::Sender<Option<String>>,
+    _status: watch::Sender<Status>,
 }
 
 fn daemon(folder: &Path, port: u16) -> Daemon {
@@ -45,8 +44,13 @@ fn daemon(folder: &Path, port: u16) -> Daemon {
         ..journal::Settings::default()
     };
     let journal = Journal::open(&folder.join("journal.db"), &keep, Arc::clone(&clock)).unwrap();
-    let (health, watched) = watch::channel(None);
-    let outbox = Box::new(journal.pending_facts().unwrap());
+    let (status, watched) = watch::channel(Status::default());
+    let sources = Sources {
+        outbox: Box::new(journal.pending_facts().unwrap()),
+        recorded: journal.recorded(),
+        status: watched,
+        orders: None,
+    };
     let mut settings = Settings::new("127.0.0.1", "pi-1").unwrap();
     settings.broker.port = port;
     settings.retry = backoff::Settings {
@@ -54,8 +58,8 @@ fn daemon(folder: &Path, port: u16) -> Daemon {
         longest: Duration::from_millis(100),
         jitter: 0.5,
     };
-    let publisher = Publisher::start(settings, outbox, journal.recorded(), watched, clock).unwrap();
-    Daemon { journal, _publisher: publisher, _health: health }
+    let publisher = Publisher::start(settings, sources, clock).unwrap();
+    Daemon { journal, _publisher: publisher, _status: status }
 }
 
 /// The nth passage.

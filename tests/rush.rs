@@ -5,7 +5,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-#[allow(dead_code, reason = "each test file uses a part of it")]
 mod broker;
 
 use std::{
@@ -25,7 +24,7 @@ use amslpr::{
         self, Journal,
         evidence::{self, Cabinet},
     },
-    publish::{Publisher, Settings},
+    publish::{Publisher, Settings, Sources, Status},
 };
 use broker::{Mosquitto, Subscriber, wait_for};
 use tokio::sync::watch;
@@ -36,17 +35,18 @@ fn setting(name: &str, short: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(short)
 }
 
-fn publisher(
-    journal: &Journal,
-    port: u16,
-    clock: Arc<dyn Clock>,
-) -> (Publisher, watch::Sender<Option<String>>) {
-    let (health, watched) = watch::channel(None);
-    let outbox = Box::new(journal.pending_facts().unwrap());
+fn publisher(journal: &Journal, port: u16, clock: Arc<dyn Clock>) -> (Publisher, watch::Sender<Status>) {
+    let (status, watched) = watch::channel(Status::default());
+    let sources = Sources {
+        outbox: Box::new(journal.pending_facts().unwrap()),
+        recorded: journal.recorded(),
+        status: watched,
+        orders: None,
+    };
     let mut settings = Settings::new("127.0.0.1", "pi-1").unwrap();
     settings.broker.port = port;
     settings.retry.first = Duration::from_millis(50);
-    (Publisher::start(settings, outbox, journal.recorded(), watched, clock).unwrap(), health)
+    (Publisher::start(settings, sources, clock).unwrap(), status)
 }
 
 fn open(path: &Path, clock: &Arc<dyn Clock>) -> Journal {
@@ -88,7 +88,7 @@ fn facts_reach_the_broker_in_time_while_images_are_written() {
     let folder = tempfile::tempdir().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let journal = open(&folder.path().join("journal.db"), &clock);
-    let (publisher, _health) = publisher(&journal, mosquitto.port, Arc::clone(&clock));
+    let (publisher, _status) = publisher(&journal, mosquitto.port, Arc::clone(&clock));
     let keep = evidence::Settings {
         folder: folder.path().join("evidence"),
         plate: true,
@@ -247,7 +247,7 @@ fn a_daemon_with_a_backlog() {
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let journal = open(&Path::new(&folder).join("journal.db"), &clock);
-    let (publisher, _health) = publisher(&journal, port.parse().unwrap(), Arc::clone(&clock));
+    let (publisher, _status) = publisher(&journal, port.parse().unwrap(), Arc::clone(&clock));
     wait_for("the broker", || publisher.stats().snapshot().state.as_str() != "offline");
     let mut n: u64 = from.parse().unwrap();
     while clock.now() < Moment::from_micros(600_000_000) {

@@ -224,6 +224,11 @@ pub struct NmsShape {
 }
 
 impl NmsShape {
+    /// For those who write a library of the same form: `rest` is what stands behind in the release.
+    pub const fn laid_out(number_of_classes: u32, max_boxes: u32, rest: [u32; 2]) -> Self {
+        Self { number_of_classes, max_boxes, rest }
+    }
+
     /// Boxes at most for the order by score.
     pub fn max_boxes_total(&self, version: Version) -> u32 {
         if version.lays_out_nms_as_4_20() { self.max_boxes } else { self.rest[0] }

@@ -96,6 +96,7 @@ pub enum Holidays {
 /// Weekly hours in a time zone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
+    pub name: String,
     pub zone: TimeZone,
     pub hours: Vec<Hours>,
     pub holidays: BTreeSet<Date>,
@@ -131,6 +132,7 @@ mod tests {
 
     fn schedule(hours: &[Hours]) -> Schedule {
         Schedule {
+            name: "s".to_owned(),
             zone: TimeZone::get("Europe/Berlin").unwrap(),
             hours: hours.to_vec(),
             holidays: BTreeSet::from([Date::constant(2026, 12, 25)]),

@@ -3,6 +3,7 @@
 //! Numbers only; whether they are good enough is for README's table and its reader. Pictures are taken from the
 //! command line or drawn by `scenery` where none are given.
 
+mod decide;
 mod pictures;
 mod sample;
 mod stages;
@@ -37,6 +38,12 @@ enum What {
     Read(Pictures),
     /// Everything that happens to one frame: detect, track, read, vote, journal; and the networks' share of it.
     Image(Pictures),
+    /// Deciding: a plate that is listed, one that is not (with its nearest miss), one that is inside; loading the lists.
+    Decide {
+        /// Entries on the lists.
+        #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        entries: u32,
+    },
     /// Durable commits, look-ups by plate, bytes written.
     Journal {
         /// Rows in the table that is searched.
@@ -65,6 +72,7 @@ pub fn run(args: &Args, allocator: Allocator) -> anyhow::Result<Exit> {
         What::Detect(p) => stages::detect(&sampler, &p.engine, &pictures::gather(&p.paths)?)?,
         What::Read(p) => stages::read(&sampler, &p.engine, &pictures::gather(&p.paths)?)?,
         What::Image(p) => stages::image(&sampler, &p.engine, &pictures::gather(&p.paths)?)?,
+        What::Decide { entries } => decide::decide(&sampler, *entries)?,
         What::Journal { rows, dir } => {
             let scratch = match dir {
                 Some(dir) => dir.clone(),

@@ -6,9 +6,12 @@ pub mod annotate;
 pub mod bench;
 pub mod check;
 pub mod config;
+pub mod doctor;
 pub mod eval;
+pub mod explain;
 pub mod journal;
 pub mod passages;
+pub mod plates;
 pub mod read;
 pub mod report;
 pub mod run;
@@ -64,10 +67,16 @@ enum Command {
     Passages(passages::Args),
     /// Look after the journal: verify, back up, restore, export, maintain, erase a plate.
     Journal(journal::Args),
+    /// Say why a passage was decided so: votes, format, list, rule, nearest miss.
+    Explain(explain::Args),
+    /// Who is on which list: add, remove, list, import, export, audit, inside, left.
+    Plates(plates::Args),
     /// Check the configuration and say everything that is wrong with it.
     Check(check::Args),
     /// Show the configuration in force, or the built-in defaults.
     Config(config::Args),
+    /// Look at the machine and say what is wrong with it and what to do.
+    Doctor(doctor::Args),
     /// Measure accuracy on pictures whose plates are known.
     Eval(eval::Args),
     /// Measure speed, stage by stage.
@@ -90,8 +99,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>, allocator: Allocator) -> Ex
         Command::Run(args) => run::run(&args),
         Command::Passages(args) => passages::run(&args),
         Command::Journal(args) => journal::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Plates(args) => plates::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Config(args) => config::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args, allocator),
     };

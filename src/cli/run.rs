@@ -37,7 +37,6 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         Err(error) => {
             let exit = match &error {
                 DaemonError::Chain(ChainError::NoEngine { .. }) => Exit::NoHardware,
-                DaemonError::Lists(_) => Exit::Configuration,
                 _ => Exit::Failure,
             };
             let error = anyhow::Error::new(error);

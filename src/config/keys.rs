@@ -71,14 +71,18 @@ pub(super) const TABLES: &[Table] = &[
             key(
                 "mode",
                 "\"full\"",
-                "\"full\", \"listed-only\" (plates on no list are kept without text and images), or \"pseudonymous\" (a\nkeyed hash instead of the text, always the same for a plate; no images).",
+                "\"full\", \"listed-only\" (plates on no list are kept without text and images), or \"pseudonymous\" (a\nkeyed hash instead of the text, always the same for a plate; no images).\nWho is inside and whose pass is used is remembered by the plate itself in every mode, in tables apart from the facts:\nvehicles are let in by it. Only listed vehicles stand there.",
             ),
             key(
                 "key",
                 "{ credential = \"amslpr.privacy-key\" }",
                 "For example. The key of pseudonyms: { credential = \"amslpr...\" } or { file = \"/path\" }.",
             ),
-            key("never-store", "[]", "Lists whose plates leave no trace but a count: residents, perhaps."),
+            key(
+                "never-store",
+                "[]",
+                "Lists whose plates leave no trace but a count: residents, perhaps. Who of them is\ninside and what they used of their passes is forgotten at a restart.",
+            ),
         ],
     },
     Table {
@@ -112,6 +116,7 @@ pub(super) const TABLES: &[Table] = &[
                 "For example. Whatever is within one of these polygons is ignored: a clock in the picture, a poster.",
             ),
             key("min-plate-height", "10", "Plates lower than this, in pixels, do not count."),
+            key("enabled", "true", "false switches the camera off without forgetting it."),
         ],
     },
     Table {
@@ -174,6 +179,68 @@ pub(super) const TABLES: &[Table] = &[
                 "models",
                 "\"/usr/share/amslpr/models\"",
                 "For example. Folder of model descriptions; without it the usual places.",
+            ),
+        ],
+    },
+    Table {
+        path: "engine.hailo",
+        header: "[engine.hailo]",
+        about: "How a Hailo-8 or Hailo-8L is used, where there is one. See models/hailo/README.md for the networks.",
+        keys: &[
+            key("batch-size", "8", "Plates of all cameras that are read together at most,"),
+            key("detect-batch-size", "1", "and frames that are searched together."),
+            key(
+                "gather",
+                "\"2ms\"",
+                "A batch that is not full leaves when its first picture has waited this long.",
+            ),
+            key("async-depth", "4", "Batches of a network on their way through the chip at a time."),
+            key(
+                "deadline",
+                "\"100ms\"",
+                "A picture not done after this is done by the next engine of the order.",
+            ),
+            key(
+                "power-mode",
+                "\"performance\"",
+                "\"performance\", or \"ultra-performance\": faster and hotter.",
+            ),
+            key(
+                "scheduler-threshold",
+                "1",
+                "The chip switches to a network when so many pictures wait for it,",
+            ),
+            key("scheduler-timeout", "\"0ms\"", "or when one has waited this long."),
+            key("scheduler-priority", "16", "From 0 to 31, for chips that other programs share."),
+            key(
+                "return-after",
+                "\"10s\"",
+                "After a failure the chip must work this long before it is used again.",
+            ),
+            key(
+                "retry-after",
+                "\"1s\"",
+                "First wait before a failed chip is tried again; it doubles up to a minute.",
+            ),
+            key(
+                "rescan-every",
+                "\"30s\"",
+                "How often an absent chip, or one that another program has, is looked for.",
+            ),
+            key(
+                "detector",
+                "\"/usr/share/amslpr/models/hailo/detector.hef\"",
+                "For example. The HEF that finds plates; without it detector.hef among the models.",
+            ),
+            key(
+                "reader",
+                "\"/usr/share/amslpr/models/hailo/reader.hef\"",
+                "For example. The HEF that reads plates; without it reader.hef among the models.",
+            ),
+            key(
+                "library",
+                "\"/usr/lib/libhailort.so\"",
+                "For example. HailoRT; without it wherever its package has put it.",
             ),
         ],
     },
@@ -326,18 +393,29 @@ pub(super) const TABLES: &[Table] = &[
             ),
             key(
                 "plates",
-                "[{ plate = \"B 123 ABC\", note = \"Anna's van\" }]",
-                "For example. The plates, written as you like; the note is optional.",
+                "[{ plate = \"B 123 ABC\", note = \"Anna's van\" }, { plate = \"IS 07 XYZ\", until = \"2026-12-24\", uses = 2 }]",
+                "For example. The plates, written as you like. Besides a note an entry may have: from and until (days or times),\nschedule, and for guests on allow lists uses (times to be let in) and lasts (\"4h\" from the first time on).",
             ),
             key(
                 "file",
                 "\"residents.csv\"",
-                "For example. More plates: a CSV file with the columns plate and note.",
+                "For example. More plates: a CSV file with the columns plate and note, or with a first line that names some of\nplate, note, from, until, uses, lasts, schedule.",
             ),
             key(
                 "tolerant",
                 "false",
                 "Also match plates that differ only in look-alike characters, such as 0 and O. Not for block lists.",
+            ),
+            key("schedule", "\"office\"", "For example. It holds only while this [[schedule]] is open."),
+            key(
+                "cameras",
+                "[\"north-gate\"]",
+                "For example. It holds only for these cameras. Without it for all.",
+            ),
+            key(
+                "capacity",
+                "false",
+                "Vehicles of this list that may be inside at a time, such as 3; or false.",
             ),
         ],
     },
@@ -345,7 +423,61 @@ pub(super) const TABLES: &[Table] = &[
         path: "list.plates",
         header: "",
         about: "",
-        keys: &[key("plate", "\"B 123 ABC\"", "For example."), key("note", "\"Anna's van\"", "For example.")],
+        keys: &[
+            key("plate", "\"B 123 ABC\"", "For example."),
+            key("note", "\"Anna's van\"", "For example."),
+            key("from", "\"2026-12-01\"", "For example."),
+            key("until", "\"2026-12-24\"", "For example."),
+            key("uses", "3", "For example."),
+            key("lasts", "\"4h\"", "For example."),
+            key("schedule", "\"office\"", "For example."),
+        ],
+    },
+    Table {
+        path: "access",
+        header: "[access]",
+        about: "What holds for all lists.",
+        keys: &[
+            key(
+                "anti-passback",
+                "\"off\"",
+                "A plate that comes in twice without leaving in between: \"soft\" tells, \"hard\" refuses it. Needs cameras\nwith role = \"entry\" and \"exit\".",
+            ),
+            key(
+                "capacity",
+                "false",
+                "Vehicles of all allow lists that may be inside at a time, such as 40; or false.",
+            ),
+            key(
+                "longest-stay",
+                "\"24h\"",
+                "A vehicle that was not seen leaving is taken for gone after this time.",
+            ),
+        ],
+    },
+    Table {
+        path: "schedule",
+        header: "[[schedule]]",
+        about: "Weekly hours, for lists and entries that name them. One such table per schedule.",
+        keys: &[
+            key("name", "\"office\"", "For example. How lists and entries call it."),
+            key(
+                "hours",
+                "[\"mon-fri 07:00-18:00\", \"sat 22:00-06:00\"]",
+                "For example. Days and times; what ends after midnight belongs to the day it begins on.",
+            ),
+            key(
+                "zone",
+                "\"system\"",
+                "The time zone of the hours, such as \"Europe/Bucharest\", or this machine's.",
+            ),
+            key("holidays", "[\"2026-12-25\"]", "For example. Days on which it has other hours:"),
+            key(
+                "on-holidays",
+                "\"closed\"",
+                "\"closed\", \"like-sunday\", or \"ignored\": a day like any other.",
+            ),
+        ],
     },
     Table {
         path: "mqtt",
@@ -353,7 +485,7 @@ pub(super) const TABLES: &[Table] = &[
         about: "The MQTT 5 broker that is told of everything. Without this table nobody is told.",
         keys: &[
             key("host", "\"localhost\"", "For example. Name or address."),
-            key("port", "1883", "Its port."),
+            key("port", "1883", "Its port. Without this key 1883, or 8883 with tls = true."),
             key(
                 "client-id",
                 "\"amslpr\"",
@@ -365,8 +497,41 @@ pub(super) const TABLES: &[Table] = &[
                 "{ credential = \"amslpr.mqtt-password\" }",
                 "For example. Where it is kept: { credential = \"amslpr...\" } or { file = \"/path\" }.",
             ),
+            key("tls", "false", "Talk TLS to it. Its certificate and the name in it are always checked."),
+            key(
+                "ca",
+                "\"/etc/ssl/certs/ca-certificates.crt\"",
+                "For example. The authorities that may vouch for it, as PEM; without it those of the system.",
+            ),
+            key(
+                "certificate",
+                "\"/etc/amslpr/mqtt.crt\"",
+                "For example. Our own certificate, for brokers that ask for one, as PEM,",
+            ),
+            key(
+                "key",
+                "{ credential = \"amslpr.mqtt-key\" }",
+                "For example. and where its private key is kept, as PEM. New ones are taken at the next start.",
+            ),
             key("prefix", "\"amslpr\"", "First part of every topic."),
             key("keep-alive", "\"30s\"", "A broker silent for this long is asked whether it is still there."),
+            key(
+                "commands",
+                "false",
+                "Listen to commands. Whoever may write to .../cmd/# at the broker can then change lists and open gates:\n\
+                 see config/mosquitto/.",
+            ),
+            key(
+                "images",
+                "false",
+                "Publish a picture of each plate as well. Pictures of cars are personal data.",
+            ),
+            key(
+                "home-assistant",
+                "true",
+                "For example. true announces this node to Home Assistant, false takes that back; without it nothing is said.",
+            ),
+            key("discovery-prefix", "\"homeassistant\"", "First part of Home Assistant's own topics."),
         ],
     },
     Table {
@@ -423,7 +588,7 @@ pub fn defaults() -> String {
          # folder of the file that they stand in.\n\
          #\n\
          # Files in conf.d/ beside this one are read too, in the order of their names. A table stands in one file;\n\
-         # [[camera]] and [[list]] add up. `amslpr check` says everything that is wrong.\n",
+         # [[camera]], [[list]] and [[schedule]] add up. `amslpr check` says everything that is wrong.\n",
     );
     let shown = TABLES.iter().filter(|t| t.path.is_empty() || !t.header.is_empty());
     for table in shown {

@@ -8,8 +8,8 @@ use std::{path::Path, time::Duration};
 use serde_spanned::Spanned;
 
 use super::{
-    Camera, CameraFormat, Config, Engine, Health, Journal, Log, LogLevel, Login, Mqtt, Role, Source,
-    Transport, lists,
+    Camera, CameraFormat, Config, Engine, Health, Journal, Log, LogLevel, Login, Role, Source, Transport,
+    broker, hailo, hours, lists,
     merge::{Merged, Placed},
     report::{FileId, Problem, Report, Span},
     schema::{self, Key},
@@ -22,7 +22,7 @@ use crate::{
     detect,
     frame::CameraId,
     geometry::Point,
-    infer::EngineKind,
+    infer::{EngineKind, hailo::Plan},
     passage,
     plate::Confidence,
     read::{self, enhance},
@@ -34,6 +34,7 @@ use crate::{
 pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mut Report) -> Config {
     let mut context = Context { merged, credentials, report };
     let cameras = context.cameras();
+    let schedules = hours::schedules(&mut context);
     Config {
         journal: context.journal(),
         evidence: storage::evidence(&context),
@@ -45,8 +46,9 @@ pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mu
         track: context.track(),
         regions: context.passage().regions,
         passage: context.passage(),
-        lists: lists::interpret(&mut context),
-        mqtt: context.mqtt(),
+        access: hours::rules(&context),
+        lists: lists::interpret(&mut context, schedules, &cameras),
+        mqtt: broker::interpret(&mut context),
         log: context.log(),
         health: context.health(),
         cameras,
@@ -105,11 +107,13 @@ impl Context<'_> {
             order: vec![EngineKind::Hailo, EngineKind::Cpu, EngineKind::Tesseract],
             threads: 1,
             models: None,
+            hailo: Plan::default(),
         };
         let Some(placed) = &self.merged.engine else { return engine };
         let (file, table) = (placed.file, placed.get());
         engine.threads = or(&table.threads, engine.threads, |n| n.0 as usize);
         engine.models = or(&table.models, None, |p| Some(self.merged.folder(file).join(&p.0)));
+        engine.hailo = hailo::interpret(self, table, file);
         if let Some(order) = &table.order {
             let mut first: Vec<&Spanned<_>> = Vec::new();
             for word in order.get_ref() {
@@ -261,7 +265,8 @@ impl Context<'_> {
             let source = self.source(placed);
             let (role, zones) = self.zones(placed);
             if let (Some(name), Some(source)) = (name, source) {
-                cameras.push(Camera { id: CameraId::new(&name.get_ref().0), source, role, zones });
+                let enabled = or(&table.enabled, true, |on| *on);
+                cameras.push(Camera { id: CameraId::new(&name.get_ref().0), source, role, zones, enabled });
             }
         }
         if self.merged.cameras.is_empty() && !self.report.has_errors() {
@@ -431,54 +436,6 @@ impl Context<'_> {
         }
     }
 
-    fn mqtt(&mut self) -> Option<Mqtt> {
-        let placed = self.merged.mqtt.as_ref()?;
-        let (table, at) = (placed.get(), placed.span());
-        let host = self.needed(&table.host, "host", &at, "\"localhost\"");
-        if let Some(host) = host
-            && (host.get_ref().is_empty()
-                || host.get_ref().contains([':', '/', ' ', '@']) && !host.get_ref().contains("::"))
-        {
-            let span = Span { file: placed.file, bytes: host.span() };
-            self.wrong(
-                Problem::new(format!("{:?} is no name or address of a machine", host.get_ref()))
-                    .at(span, "")
-                    .help("write host = \"broker.local\"; the port has a key of its own"),
-            );
-        }
-        let prefix = or(&table.prefix, "amslpr".to_owned(), Clone::clone);
-        if let Some(written) = &table.prefix
-            && !is_topic(&prefix)
-        {
-            let span = Span { file: placed.file, bytes: written.span() };
-            self.wrong(
-                Problem::new(format!("{prefix:?} cannot begin a topic"))
-                    .at(span, "")
-                    .help("use names separated by \"/\", without +, # and $, such as \"site-7/amslpr\""),
-            );
-        }
-        let password = table.password.as_ref().and_then(|place| self.secret(place, placed.file));
-        if table.password.is_some() {
-            self.needed(&table.username, "username", &at, "\"amslpr\"");
-        }
-        let keep_alive = or(&table.keep_alive, Duration::from_secs(30), |t| t.0);
-        if let Some(written) = &table.keep_alive
-            && !(Duration::from_secs(5)..=Duration::from_secs(3600)).contains(&keep_alive)
-        {
-            let span = Span { file: placed.file, bytes: written.span() };
-            self.wrong(Problem::new("a keep-alive lies between 5 s and 1 h").at(span, ""));
-        }
-        Some(Mqtt {
-            host: host?.get_ref().clone(),
-            port: or(&table.port, 1883, |n| u16::try_from(n.0).unwrap_or(u16::MAX)),
-            client_id: or(&table.client_id, "amslpr".to_owned(), |name| name.0.clone()),
-            username: table.username.as_ref().map(|name| name.get_ref().clone()),
-            password,
-            prefix,
-            keep_alive,
-        })
-    }
-
     fn log(&self) -> Log {
         let table = self.merged.log.as_ref().map(Placed::get);
         Log {
@@ -511,12 +468,4 @@ fn point(written: &[Fraction]) -> Option<Point> {
         [x, y] => Some(Point::new(x.0, y.0)),
         _ => None,
     }
-}
-
-fn is_topic(prefix: &str) -> bool {
-    !prefix.is_empty()
-        && prefix.len() <= 200
-        && !prefix.starts_with('$')
-        && prefix.split('/').all(|part| !part.is_empty())
-        && !prefix.contains(['+', '#', '\0'])
 }

@@ -54,6 +54,8 @@ pub(super) struct Merged {
     pub passage: Option<Placed<schema::Passage>>,
     pub plate: Option<Placed<schema::Plate>>,
     pub lists: Vec<Placed<schema::List>>,
+    pub access: Option<Placed<schema::Access>>,
+    pub schedules: Vec<Placed<schema::Schedule>>,
     pub mqtt: Option<Placed<schema::Mqtt>>,
     pub log: Option<Placed<schema::Log>>,
     pub health: Option<Placed<schema::Health>>,
@@ -75,6 +77,7 @@ impl Merged {
             .iter()
             .map(Placed::span)
             .chain(self.lists.iter().map(Placed::span))
+            .chain(self.schedules.iter().map(Placed::span))
             .filter(|other| other.file == table.file && other.bytes.start > table.bytes.start)
             .map(|other| other.bytes.start)
             .min()
@@ -160,10 +163,12 @@ fn add(path: &Path, merged: &mut Merged, report: &mut Report) {
     one("track", &mut merged.track, file.track, id, report);
     one("passage", &mut merged.passage, file.passage, id, report);
     one("plate", &mut merged.plate, file.plate, id, report);
+    one("access", &mut merged.access, file.access, id, report);
     one("mqtt", &mut merged.mqtt, file.mqtt, id, report);
     one("log", &mut merged.log, file.log, id, report);
     one("health", &mut merged.health, file.health, id, report);
     merged.cameras.extend(file.camera.into_iter().map(|value| Placed { file: id, value }));
+    merged.schedules.extend(file.schedule.into_iter().map(|value| Placed { file: id, value }));
     merged.lists.extend(file.list.into_iter().map(|value| Placed { file: id, value }));
 }
 

@@ -4,6 +4,9 @@
 //! document   one file: TOML into schema, all problems of it      values  secret
 //! merge      main file and conf.d/ as one
 //! meaning    defaults filled in, tables checked against each other
+//! lists      plates and what they may               hours  plates
+//! hailo      how the NPU is run
+//! broker     where MQTT goes
 //! keys       every key for people: the shipped file, "did you mean"
 //! report     problems with file, line and caret; as text or JSON
 //! show       what is in force, and where it was said
@@ -15,11 +18,15 @@
 //! Relative paths start at the folder of the file they stand in, so that a folder with a configuration in it can be
 //! moved and run without being root.
 
+mod broker;
 mod document;
+mod hailo;
+mod hours;
 mod keys;
 mod lists;
 mod meaning;
 mod merge;
+pub mod plates;
 mod report;
 mod schema;
 mod secret;
@@ -35,9 +42,19 @@ use std::{
 use url::Url;
 
 use crate::{
-    access, capture::replay, detect, fact::privacy::Privacy, frame::CameraId, infer::EngineKind, passage,
-    plate::Region, read, secret::Secret, track,
+    access,
+    capture::replay,
+    detect,
+    fact::privacy::Privacy,
+    frame::CameraId,
+    infer::{EngineKind, hailo::Plan},
+    passage,
+    plate::Region,
+    publish, read,
+    secret::Secret,
+    track,
 };
+pub use hours::When;
 pub use keys::defaults;
 pub use report::{Report, Severity};
 
@@ -62,8 +79,10 @@ pub struct Config {
     /// Countries whose formats may repair a read; empty: none. They stand in `passage` too.
     pub regions: Vec<Region>,
     pub passage: passage::Settings,
+    /// What holds for all lists.
+    pub access: access::Rules,
     /// Checked: `access::Lists::load` takes them.
-    pub lists: Vec<access::List>,
+    pub lists: access::Configured,
     /// `None`: nobody is told.
     pub mqtt: Option<Mqtt>,
     pub log: Log,
@@ -98,6 +117,8 @@ pub struct Camera {
     pub role: Role,
     /// Where plates count, their least height, and how the direction is known (the role decides for entries and exits).
     pub zones: track::Zones,
+    /// It is looked at; subscribers hear of it either way.
+    pub enabled: bool,
 }
 
 /// What gives a camera's frames.
@@ -139,7 +160,7 @@ pub enum Role {
     Both,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Engine {
     /// In order of preference, no engine twice.
     pub order: Vec<EngineKind>,
@@ -147,6 +168,7 @@ pub struct Engine {
     pub threads: usize,
     /// Folder of model descriptions; `None`: the usual places.
     pub models: Option<PathBuf>,
+    pub hailo: Plan,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -156,9 +178,18 @@ pub struct Mqtt {
     pub client_id: String,
     pub username: Option<String>,
     pub password: Option<Secret>,
+    /// `None`: everything is sent in the clear.
+    pub tls: Option<publish::Tls>,
     /// First part of every topic.
     pub prefix: String,
     pub keep_alive: Duration,
+    /// Commands are listened to.
+    pub commands: bool,
+    /// Pictures of passages are published.
+    pub images: bool,
+    pub home_assistant: publish::HomeAssistant,
+    /// First part of Home Assistant's own topics.
+    pub discovery_prefix: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,10 +7,12 @@ use serde::Deserialize;
 use serde_spanned::Spanned;
 
 use super::{
+    hours::{DayWord, HoursWord, When, ZoneWord},
     secret::SecretPlace,
     values::{
-        Bytes, Count, EngineWord, FormatWord, Fraction, Keep, LevelWord, ListKindWord, Name, OffOr, PaceWord,
-        Place, PlateWord, PrivacyWord, RegionCode, RoleWord, RtspUrl, Time, TransportWord, Within,
+        AntiPassbackWord, Bytes, Count, EngineWord, FormatWord, Fraction, HolidayWord, Keep, LevelWord,
+        ListKindWord, Name, OffOr, PaceWord, Place, PlateWord, PowerWord, PrivacyWord, RegionCode, RoleWord,
+        RtspUrl, Time, TransportWord, Within,
     },
 };
 
@@ -35,6 +37,9 @@ pub(super) struct File {
     pub plate: Key<Plate>,
     #[serde(default)]
     pub list: Vec<Spanned<List>>,
+    pub access: Key<Access>,
+    #[serde(default)]
+    pub schedule: Vec<Spanned<Schedule>>,
     pub mqtt: Key<Mqtt>,
     pub log: Key<Log>,
     pub health: Key<Health>,
@@ -84,6 +89,7 @@ pub(super) struct Camera {
     #[serde(default)]
     pub masks: Vec<Spanned<Vec<Vec<Fraction>>>>,
     pub min_plate_height: Key<Within<0, 1000>>,
+    pub enabled: Key<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -119,6 +125,27 @@ pub(super) struct Engine {
     pub order: Key<Vec<Spanned<EngineWord>>>,
     pub threads: Key<Count<1, 64>>,
     pub models: Key<Place>,
+    pub hailo: Key<Hailo>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Hailo {
+    pub detector: Key<Place>,
+    pub reader: Key<Place>,
+    pub library: Key<Place>,
+    pub batch_size: Key<Count<1, 63>>,
+    pub detect_batch_size: Key<Count<1, 63>>,
+    pub gather: Key<Time>,
+    pub async_depth: Key<Count<1, 16>>,
+    pub deadline: Key<Time>,
+    pub power_mode: Key<PowerWord>,
+    pub scheduler_threshold: Key<Count<0, 63>>,
+    pub scheduler_timeout: Key<Time>,
+    pub scheduler_priority: Key<Count<0, 31>>,
+    pub return_after: Key<Time>,
+    pub retry_after: Key<Time>,
+    pub rescan_every: Key<Time>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -201,6 +228,9 @@ pub(super) struct List {
     pub plates: Vec<Spanned<Entry>>,
     pub file: Key<Place>,
     pub tolerant: Key<bool>,
+    pub schedule: Key<Name>,
+    pub cameras: Key<Vec<Spanned<Name>>>,
+    pub capacity: Key<OffOr<Count<1, 20000>>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -208,6 +238,29 @@ pub(super) struct List {
 pub(super) struct Entry {
     pub plate: Key<PlateWord>,
     pub note: Key<String>,
+    pub from: Key<When>,
+    pub until: Key<When>,
+    pub uses: Key<Count<1, 1000000>>,
+    pub lasts: Key<Time>,
+    pub schedule: Key<Name>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Access {
+    pub anti_passback: Key<AntiPassbackWord>,
+    pub capacity: Key<OffOr<Count<1, 20000>>>,
+    pub longest_stay: Key<Time>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Schedule {
+    pub name: Key<Name>,
+    pub hours: Key<Vec<HoursWord>>,
+    pub zone: Key<ZoneWord>,
+    pub holidays: Key<Vec<DayWord>>,
+    pub on_holidays: Key<HolidayWord>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -218,8 +271,16 @@ pub(super) struct Mqtt {
     pub client_id: Key<Name>,
     pub username: Key<String>,
     pub password: Key<SecretPlace>,
+    pub tls: Key<bool>,
+    pub ca: Key<Place>,
+    pub certificate: Key<Place>,
+    pub key: Key<SecretPlace>,
     pub prefix: Key<String>,
     pub keep_alive: Key<Time>,
+    pub commands: Key<bool>,
+    pub images: Key<bool>,
+    pub home_assistant: Key<bool>,
+    pub discovery_prefix: Key<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

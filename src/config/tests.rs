@@ -3,7 +3,10 @@
 use std::{fs, time::Duration};
 
 use super::*;
-use crate::track::{Direction, DirectionRule};
+use crate::{
+    publish::HomeAssistant,
+    track::{Direction, DirectionRule},
+};
 
 const CAMERA: &str = "[[camera]]\nname = \"a\"\n[camera.replay]\npath = \"a.mp4\"\n";
 
@@ -75,7 +78,7 @@ fn switched_on(examples: bool) -> String {
             }
             Some(rest) => {
                 let header = rest.starts_with('[');
-                let needed = ["name", "kind", "host", "url", "path"]
+                let needed = ["name", "kind", "host", "url", "path", "hours"]
                     .iter()
                     .any(|k| rest.starts_with(&format!("{k} =")));
                 if examples || header || needed || !is_example {
@@ -96,6 +99,7 @@ fn every_default_shown_is_the_built_in_one() {
         "[[camera]]\nname = \"north-gate\"\n[camera.replay]\npath = \"/srv/clips/gate.mp4\"\n\
          [[camera]]\nname = \"yard\"\n[camera.v4l2]\n[[camera]]\nname = \"street\"\n[camera.rtsp]\n\
          url = \"rtsp://192.0.2.10:554/stream1\"\n[[list]]\nname = \"residents\"\nkind = \"allow\"\n\
+         [[schedule]]\nname = \"office\"\nhours = [\"mon-fri 07:00-18:00\", \"sat 22:00-06:00\"]\n\
          [mqtt]\nhost = \"localhost\"\n",
     );
     assert_eq!(shown, plain);
@@ -103,12 +107,19 @@ fn every_default_shown_is_the_built_in_one() {
 
 #[test]
 fn every_key_can_be_set() {
-    let dir = folder(&switched_on(true), &[]);
+    // These have to exist, and to be of some use together: tests/mqtt_tls.rs.
+    let is_tls = |line: &&str| !["ca =", "certificate =", "key ="].iter().any(|key| line.starts_with(key));
+    let text: Vec<String> = switched_on(true).lines().filter(is_tls).map(str::to_owned).collect();
+    let dir = folder(&text.join("\n"), &[]);
     fs::write(dir.path().join("residents.csv"), "CJ 99 ZZZ,Bob\n").unwrap();
     let config = load_in(&dir).unwrap_or_else(|report| panic!("{report}")).config;
     assert_eq!(config.cameras.len(), 3);
     assert_eq!(config.mqtt.unwrap().password, Some(Secret::new("hunter2".into())));
-    assert_eq!(config.lists[0].entries.len(), 2);
+    let list = &config.lists.lists[0];
+    assert_eq!((list.entries.len(), list.cameras.len()), (3, 1));
+    assert!(
+        list.schedule.is_some() && list.entries[1].pass.uses == Some(2) && list.entries[1].until.is_some()
+    );
     assert!(matches!(config.cameras[0].zones.direction, DirectionRule::ByLine(_)));
     assert_eq!((config.cameras[0].zones.include.len(), config.cameras[0].zones.exclude.len()), (1, 1));
 }
@@ -121,7 +132,7 @@ fn every_key_of_the_schema_is_shown_to_people() {
             "" => String::new(),
             path if path.starts_with("camera.") => format!("[[camera]]\n[{path}]\n"),
             "list.plates" => "[[list]]\n[[list.plates]]\n".to_owned(),
-            path @ ("camera" | "list") => format!("[[{path}]]\n"),
+            path @ ("camera" | "list" | "schedule") => format!("[[{path}]]\n"),
             path => format!("[{path}]\n"),
         };
         let error = toml::from_str::<schema::File>(&format!("{header}no-such-key = 1\n")).unwrap_err();
@@ -336,6 +347,69 @@ fn lists_are_checked() {
 }
 
 #[test]
+fn lists_have_hours_places_and_cameras() {
+    let office = "[[schedule]]\nname = \"office\"\nhours = [\"mon-fri 07:00-18:00\"]\n";
+    let list = |kind: &str, more: &str| {
+        format!("{CAMERA}{office}[[list]]\nname = \"l\"\nkind = \"{kind}\"\n{more}\n")
+    };
+    let all = list("allow", "schedule = \"office\"\ncameras = [\"a\"]\ncapacity = 3");
+    let config = good(&(all + "[access]\nanti-passback = \"soft\"\ncapacity = 9\nlongest-stay = \"8h\"\n"));
+    assert_eq!(config.access.capacity, Some(9));
+    assert_eq!((config.lists.lists[0].capacity, config.lists.schedules.len()), (Some(3), 1));
+    check(
+        &list("allow", "schedule = \"offce\""),
+        1,
+        &["there is no schedule \"offce\"", "did you mean \"office\"?"],
+    );
+    check(&list("allow", "cameras = [\"b\"]"), 1, &["there is no camera \"b\"", "did you mean \"a\"?"]);
+    check(&list("allow", "cameras = []"), 1, &["no say anywhere"]);
+    check(
+        &list("block", "capacity = 3\nplates = [{ plate = \"A1\", uses = 1 }]"),
+        2,
+        &["take up places", "for guests"],
+    );
+    check(
+        &list("allow", "plates = [{ plate = \"A1\", until = \"soon\" }]"),
+        1,
+        &["\"soon\" is no day or time"],
+    );
+    check(
+        &list("allow", "plates = [{ plate = \"A1\", schedule = \"x\" }]"),
+        1,
+        &["there is no schedule \"x\""],
+    );
+    check(&(office.to_owned() + office + CAMERA), 1, &["two schedules share the name"]);
+    check(
+        &format!("{CAMERA}[[schedule]]\nname = \"x\"\nzone = \"Europe/Atlantis\"\n"),
+        2,
+        &["no time zone", "\"hours\" is missing"],
+    );
+    let hard = "[access]\nanti-passback = \"hard\"\n";
+    check(&(list("allow", "") + hard), 1, &["camera \"a\" does not know who comes in", "role = \"entry\""]);
+    good(&(list("allow", "").replace("[camera.", "role = \"exit\"\n[camera.") + hard));
+}
+
+#[test]
+fn bad_lines_of_a_file_of_plates_are_told_with_their_numbers() {
+    let dir = folder(&format!("{CAMERA}[[list]]\nname = \"l\"\nkind = \"allow\"\nfile = \"l.csv\"\n"), &[]);
+    let told = |text: &str| {
+        fs::write(dir.path().join("l.csv"), text).unwrap();
+        load_in(&dir)
+            .map(|loaded| loaded.config.lists.lists[0].entries.len())
+            .map_err(|report| report.to_string())
+    };
+    assert_eq!(told("plate,until\nAB12,2026-12-24\n"), Ok(1));
+    let report = told("AB12\n京A12345,x\n,nobody\n").unwrap_err();
+    assert!(
+        report.contains("l.csv:2:") && report.contains("l.csv:3:") && report.contains("2 errors"),
+        "{report}"
+    );
+    assert!(told("plate,schedule\nAB12,gone\n").unwrap_err().contains("line 2 of this file"));
+    assert!(told("plate,list\nAB12,x\n").unwrap_err().contains("amslpr plates import"));
+    assert!(told("AB12\nAB-12\n").unwrap_err().contains("second time: line 2"));
+}
+
+#[test]
 fn steps_before_tesseract_are_off_or_set() {
     use crate::read::enhance::{Clahe, Resize, Threshold};
     let read = |more: &str| good(&format!("{CAMERA}[read.tesseract]\n{more}\n")).tesseract;
@@ -355,6 +429,9 @@ fn steps_before_tesseract_are_off_or_set() {
 fn a_broker_is_checked() {
     for (more, part) in [
         ("host = \"mqtt://x\"", "no name or address"),
+        ("host = \"fd00::1\"\ntls = true", "a name or an IPv4 address"),
+        ("host = \"h\"\nca = \"x\"", "add tls = true"),
+        ("host = \"h\"\ndiscovery-prefix = \"a/#\"", "cannot begin a topic"),
         ("host = \"x\"\nprefix = \"a/#\"", "cannot begin a topic"),
         ("host = \"x\"\nkeep-alive = \"1s\"", "between 5 s and 1 h"),
         ("host = \"x\"\npassword = { credential = \"amslpr.x\" }", "\"username\" is missing"),
@@ -363,6 +440,8 @@ fn a_broker_is_checked() {
     }
     let config = good(&format!("{CAMERA}[mqtt]\nhost = \"fd00::1\"\nkeep-alive = \"1min\"\n"));
     assert_eq!(config.mqtt.unwrap().keep_alive, Duration::from_secs(60));
+    let port = |more: &str| good(&format!("{CAMERA}[mqtt]\nhost = \"h\"\n{more}")).mqtt.unwrap().port;
+    assert_eq!((port(""), port("tls = true"), port("tls = true\nport = 1")), (1883, 8883, 1));
 }
 
 #[test]
@@ -402,4 +481,30 @@ mod any_text {
             let _ = load_in(&folder(&text, &[])).map_err(|report| report.to_string());
         }
     }
+}
+
+#[test]
+fn home_assistant_is_left_alone_told_or_taken_back() {
+    let said = |more: &str| {
+        let mqtt = good(&format!("{CAMERA}[mqtt]\nhost = \"localhost\"\n{more}")).mqtt.unwrap();
+        (mqtt.home_assistant, mqtt.commands, mqtt.images)
+    };
+    assert_eq!(said(""), (HomeAssistant::Untouched, false, false));
+    assert_eq!(said("home-assistant = true\ncommands = true"), (HomeAssistant::Announced, true, false));
+    assert_eq!(said("home-assistant = false\nimages = true"), (HomeAssistant::Removed, false, true));
+}
+
+#[test]
+fn what_crosses_the_network_unprotected_is_warned_of() {
+    let warned = |mqtt: &str| {
+        let dir = folder(&format!("{CAMERA}[mqtt]\n{mqtt}\n"), &[]);
+        load_in(&dir).unwrap_or_else(|report| panic!("{report}")).report.to_string()
+    };
+    let login = "username = \"u\"\npassword = { credential = \"amslpr.x\" }";
+    assert!(warned(&format!("host = \"broker.local\"\n{login}")).contains("in the clear"));
+    assert_eq!(warned(&format!("host = \"localhost\"\n{login}")), "no problems");
+    assert_eq!(warned(&format!("host = \"broker.local\"\ntls = true\n{login}")), "no problems");
+    assert!(warned("host = \"broker.local\"\ncommands = true").contains("without a name"));
+    assert_eq!(warned("host = \"127.0.0.1\"\ncommands = true"), "no problems");
+    assert_eq!(warned("host = \"broker.local\""), "no problems");
 }

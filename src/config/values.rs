@@ -13,7 +13,7 @@ use url::Url;
 use crate::{
     access,
     capture::replay::Pacing,
-    infer::EngineKind,
+    infer::{EngineKind, hailo::PowerMode},
     plate::{PlateText, Region},
 };
 
@@ -266,6 +266,12 @@ word_type!(
     }
 );
 word_type!(
+    /// How fast a Hailo may run.
+    PowerWord(PowerMode) {
+        "performance" => PowerMode::Performance, "ultra-performance" => PowerMode::UltraPerformance,
+    }
+);
+word_type!(
     /// How fast a recording is played.
     PaceWord(Pacing) { "real-time" => Pacing::RealTime, "fast" => Pacing::Fast }
 );
@@ -295,6 +301,19 @@ word_type!(
     /// What is kept of a plate.
     PrivacyWord(Keeping) {
         "full" => Keeping::Full, "listed-only" => Keeping::ListedOnly, "pseudonymous" => Keeping::Pseudonymous,
+    }
+);
+word_type!(
+    /// What is done about a plate that comes in twice.
+    AntiPassbackWord(access::AntiPassback) {
+        "off" => access::AntiPassback::Off, "soft" => access::AntiPassback::Soft, "hard" => access::AntiPassback::Hard,
+    }
+);
+word_type!(
+    /// What weekly hours mean on a holiday.
+    HolidayWord(access::Holidays) {
+        "closed" => access::Holidays::Closed, "like-sunday" => access::Holidays::LikeSunday,
+        "ignored" => access::Holidays::Ignored,
     }
 );
 word_type!(

@@ -4,14 +4,16 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use super::npu;
 use crate::{
     clock::Clock,
     detect::{self, DetectError, Detection, Detector},
     frame::Frame,
     infer::{
-        EngineKind,
+        Engine, EngineKind,
         cpu::{CpuEngine, Weights},
         description::Task,
+        hailo::{self, Hailo, Plan},
         model::{self, ModelError},
     },
     plate::{Confidence, PlateText, Region, syntax},
@@ -25,6 +27,8 @@ pub struct Settings {
     pub models: Option<PathBuf>,
     /// Engines in order of preference. The first that works detects and reads, the next takes over.
     pub order: Vec<EngineKind>,
+    /// How the Hailo is used, where it stands in the order.
+    pub hailo: Plan,
     /// Threads inside one network run. 1 is best when there are as many workers as cores.
     pub threads: usize,
     pub detect: detect::Settings,
@@ -46,6 +50,7 @@ impl Default for Settings {
         Self {
             models: None,
             order: vec![EngineKind::Hailo, EngineKind::Cpu, EngineKind::Tesseract],
+            hailo: Plan::default(),
             threads: 1,
             detect: detect::Settings::default(),
             read_confidence: None,
@@ -68,8 +73,10 @@ pub enum ChainError {
     Detect(#[from] DetectError),
     #[error(transparent)]
     Read(#[from] ReadError),
-    #[error("no engine of the order {order} can read plates here; \"cpu\" needs nothing but the model files")]
-    NoEngine { order: String },
+    #[error(
+        "no engine of the order {order} can {what} plates here; \"cpu\" needs nothing but the model files"
+    )]
+    NoEngine { order: String, what: &'static str },
 }
 
 /// One plate of one frame: where it is, and what it says if that could be read.
@@ -112,70 +119,132 @@ pub struct Look {
 #[derive(Debug, Clone)]
 pub struct Networks {
     settings: Settings,
-    detector: Weights,
+    /// Taken down when the last worker is gone.
+    hailo: Option<Arc<Hailo>>,
+    detector: Option<Weights>,
     reader: Option<Weights>,
+    plate_score: f32,
 }
 
 impl Networks {
     /// Loads what the settings ask for. Says in the log which engine of the order is not to be had, and why.
     pub fn load(settings: &Settings) -> Result<Self, ChainError> {
         let models = model::find(settings.models.as_deref())?;
-        if settings.order.contains(&EngineKind::Hailo) {
-            let engine = EngineKind::Hailo.as_str();
-            tracing::info!(engine, reason = "this version runs networks on the CPU only", "engine skipped");
-        }
-        if settings.order.iter().all(|engine| *engine == EngineKind::Hailo) {
-            return Err(ChainError::NoEngine { order: order_text(&settings.order) });
-        }
-        // Tesseract reads but cannot find plates: the detector runs on the CPU all the same.
-        let detector = Weights::load(models.description(Task::Detect)?)?;
-        let reader = match settings.order.contains(&EngineKind::Cpu) {
-            true => Some(Weights::load(models.description(Task::Read)?)?),
+        let hailo = match settings.order.contains(&EngineKind::Hailo) {
+            true => npu::start(&settings.hailo, &models)?,
             false => None,
         };
-        Ok(Self { settings: settings.clone(), detector, reader })
+        // Tesseract reads but cannot find plates: the detector runs on the CPU all the same.
+        let cpu_detects = settings.order.iter().any(|engine| *engine != EngineKind::Hailo);
+        let cpu_reads = settings.order.contains(&EngineKind::Cpu);
+        let load = |task, is_wanted: bool| -> Result<Option<Weights>, ModelError> {
+            is_wanted.then(|| Weights::load(models.description(task)?)).transpose()
+        };
+        let mut networks = Self {
+            settings: settings.clone(),
+            hailo,
+            detector: load(Task::Detect, cpu_detects)?,
+            reader: load(Task::Read, cpu_reads)?,
+            plate_score: 0.0,
+        };
+        // Without another engine to fall back on, a Hailo that does not work now is none.
+        if !cpu_detects
+            && !networks.hailo.as_ref().is_some_and(|h| h.snapshot().state == hailo::State::Working)
+        {
+            return Err(networks.no_engine("find"));
+        }
+        networks.plate_score =
+            networks.detectors().first().ok_or_else(|| networks.no_engine("find"))?.model().score;
+        Ok(networks)
     }
 
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// The networks by themselves, to be measured.
-    pub fn engines(&self) -> (CpuEngine, Option<CpuEngine>) {
-        let engine = |weights: &Weights| CpuEngine::new(weights.clone(), self.settings.threads);
-        (engine(&self.detector), self.reader.as_ref().map(engine))
+    pub fn hailo(&self) -> Option<&Arc<Hailo>> {
+        self.hailo.as_ref()
     }
 
-    /// How sure the detector has to be, by its own description, that something is a plate.
+    /// Task and name of each network in use, the preferred ones.
+    pub fn names(&self) -> Vec<(&'static str, String)> {
+        let name = |task, own: Option<&Weights>| {
+            let npu = self.on_hailo(task).map(|engine| engine.model().name.clone());
+            npu.or_else(|| own.map(|weights| weights.description().name.clone()))
+        };
+        let detect = name(Task::Detect, self.detector.as_ref()).map(|name| ("detect", name));
+        let read = name(Task::Read, self.reader.as_ref()).map(|name| ("read", name));
+        detect.into_iter().chain(read).collect()
+    }
+
+    fn no_engine(&self, what: &'static str) -> ChainError {
+        ChainError::NoEngine { order: order_text(&self.settings.order), what }
+    }
+
+    fn cpu(&self, weights: &Weights) -> CpuEngine {
+        CpuEngine::new(weights.clone(), self.settings.threads)
+    }
+
+    fn on_hailo(&self, task: Task) -> Option<Box<dyn Engine>> {
+        self.hailo.as_ref()?.engine(task).map(|engine| Box::new(engine) as Box<dyn Engine>)
+    }
+
+    /// The engines that can find plates, in the order of the settings, each once.
+    fn detectors(&self) -> Vec<Box<dyn Engine>> {
+        let mut engines: Vec<Box<dyn Engine>> = Vec::new();
+        let mut cpu = self.detector.as_ref();
+        for kind in &self.settings.order {
+            match kind {
+                EngineKind::Hailo => engines.extend(self.on_hailo(Task::Detect)),
+                EngineKind::Cpu | EngineKind::Tesseract => {
+                    engines.extend(cpu.take().map(|weights| Box::new(self.cpu(weights)) as Box<dyn Engine>));
+                }
+            }
+        }
+        engines
+    }
+
+    /// The networks on the CPU by themselves, to be measured.
+    pub fn engines(&self) -> (Option<CpuEngine>, Option<CpuEngine>) {
+        let engine = |weights: &Weights| self.cpu(weights);
+        (self.detector.as_ref().map(engine), self.reader.as_ref().map(engine))
+    }
+
+    /// How sure the preferred detector has to be, by its own description, that something is a plate.
     pub fn plate_score(&self) -> f32 {
-        self.detector.description().score
+        self.plate_score
     }
 
     /// Eyes for one more worker.
     pub fn chain(&self, clock: Arc<dyn Clock>) -> Result<Chain, ChainError> {
         let s = &self.settings;
-        let engine = CpuEngine::new(self.detector.clone(), s.threads);
-        let detector = Detector::new(Box::new(engine), s.detect)?;
+        let mut detectors = self.detectors().into_iter();
+        let first = detectors.next().ok_or_else(|| self.no_engine("find"))?;
+        let detector = Detector::with_stand_ins(first, detectors.collect(), s.detect)?;
         let mut readers: Vec<Box<dyn Reader>> = Vec::new();
         for kind in &s.order {
+            let network = match kind {
+                EngineKind::Hailo => self.on_hailo(Task::Read),
+                EngineKind::Cpu => self.reader.as_ref().map(|w| Box::new(self.cpu(w)) as Box<dyn Engine>),
+                EngineKind::Tesseract => None,
+            };
             let clock = Arc::clone(&clock);
-            match (kind, &self.reader) {
-                (EngineKind::Cpu, Some(weights)) => {
-                    let engine = CpuEngine::new(weights.clone(), s.threads);
-                    readers.push(Box::new(NetworkReader::new(Box::new(engine), s.read_confidence, clock)?));
+            match (kind, network) {
+                (_, Some(engine)) => {
+                    readers.push(Box::new(NetworkReader::new(engine, s.read_confidence, clock)?));
                 }
                 // The only reader must work now; one that stands by may start when it is needed.
-                (EngineKind::Tesseract, _) if readers.is_empty() => {
+                (EngineKind::Tesseract, None) if readers.is_empty() => {
                     readers.push(Box::new(TesseractReader::start(None, s.tesseract, clock)?));
                 }
-                (EngineKind::Tesseract, _) => {
+                (EngineKind::Tesseract, None) => {
                     readers.push(Box::new(TesseractReader::on_demand(None, s.tesseract, clock)));
                 }
-                (EngineKind::Hailo | EngineKind::Cpu, _) => {}
+                (EngineKind::Hailo | EngineKind::Cpu, None) => {}
             }
         }
         let mut readers = readers.into_iter();
-        let first = readers.next().ok_or_else(|| ChainError::NoEngine { order: order_text(&s.order) })?;
+        let first = readers.next().ok_or_else(|| self.no_engine("read"))?;
         let reader = Fallback::new(first, readers.collect());
         Ok(Chain { detector, reader, settings: s.clone(), clock, found: Vec::new() })
     }

@@ -3,25 +3,34 @@
 //! Gathers and judges; telling (log, MQTT, systemd's status line) is done by whoever asked. Holds no plates.
 
 use std::{
+    collections::BTreeMap,
     fmt::Write as _,
     path::PathBuf,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use serde::Serialize;
 
 use super::{
+    lists::ListStats,
     machine::{Machine, Probes},
+    npu::HailoHealth,
     pipeline,
     sinks::Counts,
     supervisor::{UnitState, UnitStatus},
 };
 use crate::{
+    access::Porter,
     capture::{CameraState, CameraStats},
     clock::{Clock, Moment},
     frame::CameraId,
+    infer::hailo::Hailo,
     journal,
+    publish::{self, Presence},
 };
 
 /// A live camera that gives no frame for this long is stalled.
@@ -58,10 +67,15 @@ pub(super) struct Health {
     pub version: &'static str,
     pub uptime_s: u64,
     pub cameras: Vec<CameraHealth>,
+    pub lists: Option<ListHealth>,
     pub journal: JournalHealth,
     /// `null` where no images are kept.
     pub evidence: Option<EvidenceHealth>,
+    /// `null` where none is used.
+    pub hailo: Option<HailoHealth>,
+    /// `offline`, `catching-up` or `online`; `null` where there is no [mqtt].
     pub broker: Option<&'static str>,
+    pub mqtt: Option<MqttHealth>,
     /// `null` where the machine does not say.
     pub machine: Option<Machine>,
 }
@@ -83,6 +97,15 @@ pub(super) struct CameraHealth {
     pub look_ms: f64,
     pub restarts: u64,
     pub last_error: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ListHealth {
+    pub entries: u64,
+    /// Entries that were added and do not fit the configuration any more.
+    pub odd: u64,
+    /// How often new lists came into use.
+    pub swaps: u64,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -110,12 +133,35 @@ pub(super) struct EvidenceHealth {
     pub mib: u64,
 }
 
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct MqttHealth {
+    pub delivered: u64,
+    pub historical: u64,
+    pub refused: u64,
+    pub unsendable: u64,
+    pub connections: u64,
+    pub failures: u64,
+    pub images: u64,
+    pub images_dropped: u64,
+    pub commands: u64,
+    /// Commands refused, by the word for why.
+    pub refused_commands: BTreeMap<&'static str, u64>,
+}
+
 /// One camera as the gatherer sees it.
 #[derive(Debug, Clone)]
 pub(super) struct CameraPart {
     pub id: CameraId,
     pub capture: Arc<CameraStats>,
     pub chain: Arc<pipeline::Stats>,
+    pub unit: Arc<UnitStatus>,
+}
+
+/// The lists as the gatherer sees them.
+#[derive(Debug, Clone)]
+pub(super) struct ListPart {
+    pub porter: Arc<Porter>,
+    pub stats: Arc<ListStats>,
     pub unit: Arc<UnitStatus>,
 }
 
@@ -126,10 +172,12 @@ pub(super) struct Gatherer {
     pub journal: Arc<journal::Stats>,
     pub sinks: Arc<Counts>,
     evidence: Option<Arc<journal::evidence::Stats>>,
+    hailo: Option<Arc<Hailo>>,
     journal_path: PathBuf,
     clock: Arc<dyn Clock>,
     began: Moment,
     machine: Option<Probes>,
+    lists: Option<ListPart>,
 }
 
 impl Gatherer {
@@ -137,16 +185,38 @@ impl Gatherer {
         cameras: Vec<CameraPart>,
         journal: Arc<journal::Stats>,
         sinks: Arc<Counts>,
-        evidence: Option<Arc<journal::evidence::Stats>>,
         journal_path: PathBuf,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let began = clock.now();
-        Self { cameras, journal, sinks, evidence, journal_path, clock, began, machine: Probes::open() }
+        Self {
+            cameras,
+            journal,
+            sinks,
+            evidence: None,
+            hailo: None,
+            journal_path,
+            clock,
+            began,
+            machine: Probes::open(),
+            lists: None,
+        }
     }
 
-    /// Looks at everything. `broker` is the publisher's state, where there is a publisher.
-    pub(super) fn gather(&mut self, broker: Option<&'static str>) -> Health {
+    pub(super) fn with_lists(self, lists: ListPart) -> Self {
+        Self { lists: Some(lists), ..self }
+    }
+
+    pub(super) fn with_hailo(self, hailo: Option<Arc<Hailo>>) -> Self {
+        Self { hailo, ..self }
+    }
+
+    pub(super) fn with_evidence(self, evidence: Option<Arc<journal::evidence::Stats>>) -> Self {
+        Self { evidence, ..self }
+    }
+
+    /// Looks at everything. `broker` is how the publisher is doing, where there is a publisher.
+    pub(super) fn gather(&mut self, broker: Option<publish::Snapshot>) -> Health {
         let now = self.clock.now();
         let cameras: Vec<_> = self.cameras.iter().map(camera).collect();
         let snapshot = self.journal.snapshot();
@@ -155,12 +225,14 @@ impl Gatherer {
             judge_camera(part, now, &mut problems);
         }
         judge_journal(&snapshot, &mut problems);
-        if broker.is_some_and(|state| state == "offline") {
-            let waiting = snapshot.undelivered;
-            problems.push((
-                Verdict::Degraded,
-                format!("the broker is not reachable; {waiting} facts wait for it"),
-            ));
+        if let Some(lists) = &self.lists {
+            judge_lists(lists, &mut problems);
+        }
+        let hailo = self.hailo.as_deref().map(HailoHealth::of);
+        problems
+            .extend(hailo.as_ref().and_then(HailoHealth::worries).map(|words| (Verdict::Degraded, words)));
+        if let Some(broker) = &broker {
+            judge_broker(broker, snapshot.undelivered, &mut problems);
         }
         let images = self.evidence.as_ref().map(|stats| stats.snapshot());
         let evidence = images.map(|images| {
@@ -188,6 +260,7 @@ impl Gatherer {
             version: env!("CARGO_PKG_VERSION"),
             uptime_s: now.since(self.began).as_secs(),
             cameras,
+            lists: self.lists.as_ref().map(|lists| list_health(&lists.stats)),
             journal: JournalHealth {
                 recorded: snapshot.recorded,
                 queued: snapshot.queued,
@@ -200,7 +273,9 @@ impl Gatherer {
                 last_commit_ms: snapshot.last_commit_us as f64 / 1e3,
             },
             evidence,
-            broker,
+            hailo,
+            broker: broker.as_ref().map(|broker| broker.state.as_str()),
+            mqtt: broker.map(mqtt),
             machine: self.machine.as_mut().map(|probes| probes.machine(&self.journal_path)),
         }
     }
@@ -259,6 +334,51 @@ fn judge_camera(part: &CameraPart, now: Moment, problems: &mut Vec<(Verdict, Str
     }
 }
 
+fn judge_broker(broker: &publish::Snapshot, waiting: u64, problems: &mut Vec<(Verdict, String)>) {
+    if broker.state == publish::State::Offline {
+        let why = broker.trouble.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        problems.push((
+            Verdict::Degraded,
+            format!("the broker is not reachable; {waiting} facts wait for it{why}"),
+        ));
+    } else if let Some(denied) = &broker.denied {
+        problems.push((Verdict::Degraded, denied.clone()));
+    }
+    if broker.unsendable > 0 {
+        let lost = broker.unsendable;
+        problems
+            .push((Verdict::Degraded, format!("{lost} facts could not be put into messages; see the log")));
+    }
+}
+
+fn mqtt(broker: publish::Snapshot) -> MqttHealth {
+    MqttHealth {
+        delivered: broker.delivered,
+        historical: broker.historical,
+        refused: broker.refused,
+        unsendable: broker.unsendable,
+        connections: broker.connections,
+        failures: broker.failures,
+        images: broker.images,
+        images_dropped: broker.images_dropped,
+        commands: broker.commands,
+        refused_commands: broker.refused_commands,
+    }
+}
+
+/// How a camera stands, for those who only want one word.
+pub(super) fn presence(camera: &CameraStats, now: Moment) -> Presence {
+    match camera.state() {
+        CameraState::Live => {
+            let silent = camera.last_frame().map_or(Duration::ZERO, |at| now.since(at));
+            if silent > STALLED { Presence::Stalled } else { Presence::Online }
+        }
+        CameraState::Starting | CameraState::Retrying | CameraState::Ended | CameraState::Failed => {
+            Presence::Offline
+        }
+    }
+}
+
 fn judge_journal(journal: &journal::Snapshot, problems: &mut Vec<(Verdict, String)>) {
     if journal.lost > 0 {
         let lost = journal.lost;
@@ -268,6 +388,27 @@ fn judge_journal(journal: &journal::Snapshot, problems: &mut Vec<(Verdict, Strin
         ));
     } else if journal.failing {
         problems.push((Verdict::Degraded, "the journal cannot be written; facts wait in memory".to_owned()));
+    }
+}
+
+fn list_health(stats: &ListStats) -> ListHealth {
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    ListHealth { entries: read(&stats.entries), odd: read(&stats.odd), swaps: read(&stats.swaps) }
+}
+
+fn judge_lists(lists: &ListPart, problems: &mut Vec<(Verdict, String)>) {
+    if lists.porter.lists().is_none() {
+        let words = "the lists cannot be loaded, so nobody is let in; the log says why";
+        problems.push((Verdict::Failed, words.to_owned()));
+    }
+    if lists.unit.state() == UnitState::BackingOff {
+        let why = lists.unit.last_error().unwrap_or_default();
+        problems.push((Verdict::Degraded, format!("changes of lists are not noticed: {why}")));
+    }
+    let odd = lists.stats.odd.load(Ordering::Relaxed);
+    if odd > 0 {
+        let words = format!("{odd} entries of lists do not fit the configuration; see `amslpr plates list`");
+        problems.push((Verdict::Degraded, words));
     }
 }
 

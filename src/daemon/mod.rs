@@ -9,10 +9,13 @@
 mod camera_unit;
 pub mod chain;
 mod clock_watch;
+mod commands;
 mod health;
+pub mod lists;
 pub mod logging;
 mod machine;
 mod notify;
+mod npu;
 pub mod pipeline;
 mod screen;
 mod settings;
@@ -24,16 +27,19 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{access, clock::Clock, config::Config, journal, publish};
+use crate::{clock::Clock, config::Config, journal, publish};
 use clock_watch::ClockWatch;
 use health::{Gatherer, Health, Verdict};
 use notify::Notifier;
+pub use settings::chain as chain_settings;
 use wiring::Wired;
 
 /// How often the main loop looks at its units.
 const TICK: Duration = Duration::from_millis(200);
 /// A unit that has not moved for this long is wedged: the watchdog is not fed any more.
 const WEDGED: Duration = Duration::from_secs(15);
+/// Health is told when something changed, but not more often than this.
+const SOONEST_HEALTH: Duration = Duration::from_secs(1);
 /// How often passages older than the retention are erased.
 const CLEANING: Duration = Duration::from_secs(3600);
 /// Facts get this long to reach the disk at the stop.
@@ -57,8 +63,6 @@ pub enum DaemonError {
     Chain(#[from] chain::ChainError),
     #[error("[mqtt]: {0}")]
     Topic(#[from] publish::TopicError),
-    #[error("the access lists are refused: {0}")]
-    Lists(#[from] access::LoadError),
     #[error("cannot start {what}: {error}")]
     Start { what: String, error: std::io::Error },
     #[error("{0} facts could not be written to the journal before the end; see the log for the reason")]
@@ -102,7 +106,8 @@ async fn serve(
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut gatherer = wired.gatherer(Arc::clone(clock));
     let mut told: Option<Verdict> = None;
-    let mut next_health = clock.now();
+    let (mut next_health, mut last_health) = (clock.now(), clock.now());
+    let (mut changed, mut told_broker) = (false, None);
     let mut next_cleaning = clock.now();
     let mut watch = ClockWatch::default();
     loop {
@@ -116,7 +121,13 @@ async fn serve(
             }
             _ = tick.tick() => {
                 feed_watchdog(wired, notifier);
-                if clock.now() >= next_health {
+                // When something changed, too, but never more than once a second.
+                let (presence, broker) = (wired.publish_presence(clock.now()), wired.broker());
+                let state = broker.map(|broker| (broker.state, broker.denied));
+                changed |= presence || state != told_broker;
+                told_broker = state;
+                if clock.now() >= next_health || changed && clock.now() >= last_health + SOONEST_HEALTH {
+                    (changed, last_health) = (false, clock.now());
                     next_health = clock.now() + config.health.every;
                     report(wired, &mut gatherer, notifier, &mut told);
                 }

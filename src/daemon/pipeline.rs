@@ -12,12 +12,14 @@ use jiff::Timestamp;
 
 use super::chain::{Chain, ChainError, Networks};
 use crate::{
-    access::{self, Decision, Lists},
+    access::{Decision, Porter, Question},
     clock::{Clock, Moment},
     detect::Detection,
     fact::{self, Closed, Decided, Exhibit, Fact},
     frame::{CameraId, Frame},
-    passage::{self, Event, IdSource, Passage, PassageId, Passages, Priority, Receipt, Scene, TrackRead},
+    passage::{
+        self, Direction, Event, IdSource, Passage, PassageId, Passages, Priority, Receipt, Scene, TrackRead,
+    },
     read::choose::{self, Choice, History},
     track::{self, Step, TrackId, Tracker},
 };
@@ -33,7 +35,8 @@ pub struct Settings {
     pub choose: choose::Settings,
     pub track: track::Settings,
     pub passage: passage::Settings,
-    pub lists: Arc<Lists>,
+    /// Who may pass: shared by all cameras.
+    pub porter: Arc<Porter>,
     /// Plates read in one frame at most, the most wanted first: a full car park must not stop the traffic.
     pub reads_per_frame: usize,
     /// Pictures of best reads in memory at a time, those that wait to be written included; 0: none is wanted.
@@ -48,7 +51,7 @@ impl Settings {
             choose: choose::Settings::default(),
             track: track::Settings::default(),
             passage: passage::Settings::default(),
-            lists: Arc::default(),
+            porter: Arc::default(),
             reads_per_frame: 6,
             pictures: 0,
         }
@@ -63,8 +66,8 @@ pub struct Pipeline {
     tracker: Tracker,
     passages: Passages,
     histories: HashMap<TrackId, History>,
-    /// Of passages that are decided and not yet closed.
-    decisions: HashMap<PassageId, Decision>,
+    /// Of passages that are decided and not yet closed, with the direction as it was known then.
+    decisions: HashMap<PassageId, (Decision, Option<Direction>)>,
     /// Where pictures are wanted.
     gallery: Option<Gallery>,
     stats: Arc<Stats>,
@@ -228,11 +231,15 @@ impl Pipeline {
                     if !self.decisions.contains_key(&passage.id) {
                         facts.push(self.decide(passage.clone(), at, None));
                     }
-                    let decision = self.decisions.remove(&passage.id);
+                    let decided = self.decisions.remove(&passage.id);
+                    let effects = decided.as_ref().map_or_else(Vec::new, |(decision, direction)| {
+                        self.settings.porter.closed(&passage, decision, *direction, at)
+                    });
+                    let (reads, decision) = (fact::summaries(&votes), decided.map(|(decision, _)| decision));
                     if let Some(gallery) = &mut self.gallery {
                         gallery.close(passage.id, votes.first().map(|vote| vote.at), passage.best_area);
                     }
-                    facts.push(Fact::Closed(Closed { passage, reads: fact::summaries(&votes), decision }));
+                    facts.push(Fact::Closed(Closed { passage, reads, decision, effects }));
                 }
             }
         }
@@ -240,8 +247,8 @@ impl Pipeline {
     }
 
     fn decide(&mut self, passage: Passage, at: Timestamp, decided: Option<Moment>) -> Fact {
-        let decision = access::decide(passage.reading.as_ref(), &self.settings.lists, at);
-        self.decisions.insert(passage.id, decision.clone());
+        let (decision, effects) = self.settings.porter.decide(&Question::about(&passage, at), passage.live);
+        self.decisions.insert(passage.id, (decision.clone(), passage.direction));
         Fact::Decided(Decided {
             passage: passage.id,
             camera: passage.camera,
@@ -250,6 +257,7 @@ impl Pipeline {
             receipt: Receipt { decided, ..passage.receipt },
             reading: passage.reading,
             decision,
+            effects,
         })
     }
 }

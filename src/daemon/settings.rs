@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{chain, pipeline};
 use crate::{
-    access::Lists,
+    access::Porter,
     capture::{
         self, Encoding, Origin, Wish,
         replay::Replay,
@@ -14,15 +14,18 @@ use crate::{
     config::{self, CameraFormat, Config, Source, Transport},
     detect,
     geometry::Size,
+    infer::hailo::Plan,
     journal, publish, track,
 };
 
-pub(super) fn chain(config: &Config) -> chain::Settings {
+/// Which networks on which engines.
+pub fn chain(config: &Config) -> chain::Settings {
     // The tracker carries a plate through blur on detections too weak to found a track: they have to reach it.
     let score = config.detect.score.map_or(config.track.weak, |score| score.min(config.track.weak));
     chain::Settings {
         models: config.engine.models.clone(),
         order: config.engine.order.clone(),
+        hailo: hailo(config),
         threads: config.engine.threads,
         detect: detect::Settings { score: Some(score), ..config.detect },
         tesseract: config.tesseract,
@@ -31,11 +34,18 @@ pub(super) fn chain(config: &Config) -> chain::Settings {
     }
 }
 
+/// Deaths in the Hailo's library are remembered beside the journal, which the service may write.
+fn hailo(config: &Config) -> Plan {
+    let mut plan = config.engine.hailo.clone();
+    plan.settings.crash_file = Some(config.journal.path.with_file_name("hailo-crashes"));
+    plan
+}
+
 /// `plate_score` is what the detector's own description asks of a plate.
 pub(super) fn pipeline(
     camera: &config::Camera,
     config: &Config,
-    lists: Arc<Lists>,
+    porter: Arc<Porter>,
     plate_score: f32,
 ) -> pipeline::Settings {
     let strong = config.detect.score.unwrap_or(plate_score);
@@ -43,7 +53,7 @@ pub(super) fn pipeline(
         choose: config.choose,
         track: track::Settings { strong, zones: camera.zones.clone(), ..config.track.clone() },
         passage: config.passage.clone(),
-        lists,
+        porter,
         // The vehicles in view, and what waits to be written.
         pictures: if config.evidence.is_some() { PICTURES } else { 0 },
         ..pipeline::Settings::new(camera.id.clone(), !is_recording(camera))
@@ -116,18 +126,37 @@ pub(super) fn source(camera: &config::Camera, origin: Origin) -> Result<Box<dyn 
     })
 }
 
-pub(super) fn publish(mqtt: &config::Mqtt) -> Result<publish::Settings, publish::TopicError> {
+/// `networks` are the task and name of each network in use.
+pub(super) fn publish(
+    mqtt: &config::Mqtt,
+    config: &Config,
+    networks: Vec<(&'static str, String)>,
+) -> Result<publish::Settings, publish::TopicError> {
     let mut settings = publish::Settings::new(&mqtt.host, &mqtt.client_id)?;
     settings.topics = publish::Topics::new(&mqtt.prefix, None, &mqtt.client_id)?;
     settings.broker.port = mqtt.port;
     settings.broker.client_id.clone_from(&mqtt.client_id);
     settings.broker.keep_alive = mqtt.keep_alive;
+    settings.broker.tls.clone_from(&mqtt.tls);
     settings.broker.login = match (&mqtt.username, &mqtt.password) {
         (Some(user), Some(password)) => {
             Some(publish::Login { user: user.clone(), password: password.clone() })
         }
-        // `config` refuses one without the other.
+        // `config` refuses a password without a name.
         _ => None,
     };
+    let camera = |camera: &config::Camera| publish::AboutCamera {
+        name: camera.id.clone(),
+        role: match camera.role {
+            config::Role::Entry => "entry",
+            config::Role::Exit => "exit",
+            config::Role::Both => "both",
+        },
+    };
+    settings.about.cameras = config.cameras.iter().map(camera).collect();
+    settings.about.networks = networks;
+    settings.images = mqtt.images;
+    settings.home_assistant = mqtt.home_assistant;
+    settings.discovery_prefix.clone_from(&mqtt.discovery_prefix);
     Ok(settings)
 }

@@ -9,7 +9,7 @@ use std::sync::{
 };
 
 use crate::{
-    access::Lists,
+    access::Porter,
     fact::{
         Exhibit, Fact,
         privacy::{Kept, Privacy},
@@ -26,7 +26,7 @@ pub(super) struct Sinks {
     log_plates: bool,
     /// What of a fact may be remembered at all, by the lists that say whose plate it is.
     privacy: Arc<Privacy>,
-    lists: Arc<Lists>,
+    porter: Arc<Porter>,
     evidence: Option<Exhibitor>,
     counts: Arc<Counts>,
 }
@@ -45,7 +45,7 @@ impl Sinks {
         journal: Writer,
         screen: Option<SyncSender<Fact>>,
         log_plates: bool,
-        (privacy, lists): (Privacy, Arc<Lists>),
+        (privacy, porter): (Privacy, Arc<Porter>),
         evidence: Option<Exhibitor>,
     ) -> Self {
         Self {
@@ -53,7 +53,7 @@ impl Sinks {
             screen,
             log_plates,
             privacy: Arc::new(privacy),
-            lists,
+            porter,
             evidence,
             counts: Arc::default(),
         }
@@ -65,7 +65,7 @@ impl Sinks {
 
     /// Hands a fact on, with the picture of a closed passage where there is one: as much of both as may be remembered.
     pub(super) fn take(&self, fact: Fact, exhibit: Option<Exhibit>) {
-        let Kept::Fact { fact, images } = self.privacy.keep(fact, &self.lists) else {
+        let Kept::Fact { fact, images } = self.privacy.keep(fact, self.porter.lists().as_deref()) else {
             self.counts.unstored.fetch_add(1, Ordering::Relaxed);
             return;
         };

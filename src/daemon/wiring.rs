@@ -11,7 +11,9 @@ use super::{
     DaemonError, Options,
     camera_unit::CameraUnit,
     chain::Networks,
-    health::{CameraPart, Gatherer, Health},
+    commands::{self, Handlers},
+    health::{self, CameraPart, Gatherer, Health, ListPart},
+    lists::{Desk, ListStats, ListUnit},
     pipeline,
     screen::Screen,
     settings,
@@ -19,14 +21,15 @@ use super::{
     supervisor::{Unit, UnitStatus},
 };
 use crate::{
-    access::Lists,
+    access::Porter,
     backoff,
     capture::{Camera, CameraState, Delivery, Origin, replay::Pacing},
-    clock::Clock,
+    clock::{Clock, Moment},
     config::{self, Config},
     frame::CameraId,
+    infer::hailo::Hailo,
     journal::{Journal, evidence::Cabinet},
-    publish::Publisher,
+    publish::{self, Publisher},
     shutdown::{Stop, Trigger, shutdown},
 };
 
@@ -50,7 +53,7 @@ struct Eye {
 /// What every camera's threads are given alike.
 struct Shared<'a> {
     networks: &'a Networks,
-    lists: &'a Arc<Lists>,
+    porter: &'a Arc<Porter>,
     sinks: &'a Sinks,
     clock: &'a Arc<dyn Clock>,
     stop: &'a Stop,
@@ -60,9 +63,18 @@ struct Shared<'a> {
 #[derive(Debug)]
 pub(super) struct Wired {
     eyes: Vec<Eye>,
-    /// With the way to give it the health report.
-    publisher: Option<(Publisher, watch::Sender<Option<String>>)>,
+    /// Cameras that the configuration switches off.
+    disabled: Vec<CameraId>,
+    /// Keeps the porter's lists up to date.
+    lists: Unit,
+    list_stats: Arc<ListStats>,
+    porter: Arc<Porter>,
+    /// With the way to tell it how the node is doing.
+    publisher: Option<(Publisher, watch::Sender<publish::Status>)>,
+    /// Does what is asked for over MQTT.
+    commands: Option<Unit>,
     journal: Journal,
+    hailo: Option<Arc<Hailo>>,
     sinks: Sinks,
     screen: Option<Screen>,
     cabinet: Option<Cabinet>,
@@ -81,16 +93,6 @@ impl Wired {
             tracing::error!(kept = %kept.display(), "the journal was broken: it was put aside, a new one was begun");
         }
         let networks = Networks::load(&settings::chain(config))?;
-        let publisher = match &config.mqtt {
-            Some(settings) => {
-                let outbox = journal.pending_facts()?;
-                let (tell, told) = watch::channel(None);
-                let (settings, clock) = (settings::publish(settings)?, Arc::clone(clock));
-                let started = Publisher::start(settings, Box::new(outbox), journal.recorded(), told, clock);
-                Some((started.map_err(cannot_start("the publisher".to_owned()))?, tell))
-            }
-            None => None,
-        };
         let (screen, screen_sender) = match options.screen {
             true => {
                 let (screen, sender) =
@@ -109,20 +111,78 @@ impl Wired {
             }
             None => (None, None),
         };
-        let lists = Arc::new(Lists::load(config.lists.clone())?);
-        let privacy = (config.privacy.clone(), Arc::clone(&lists));
-        let sinks = Sinks::new(journal.writer(), screen_sender, config.log.plates, privacy, exhibitor);
         let (trigger, stop) = shutdown();
-        let parts = Shared { networks: &networks, lists: &lists, sinks: &sinks, clock, stop: &stop };
+        let porter = Arc::new(Porter::new(config.access.clone()));
+        let privacy = (config.privacy.clone(), Arc::clone(&porter));
+        let sinks = Sinks::new(journal.writer(), screen_sender, config.log.plates, privacy, exhibitor);
+        let desk = Desk::new(&config.journal.path, Arc::new(config.lists.clone()));
+        let mut keeper = ListUnit::new(desk.clone(), Arc::clone(&porter), config.log.plates);
+        if let Err(error) = keeper.begin() {
+            tracing::error!(%error, "the lists cannot be loaded; nobody is let in until they are");
+        }
+        let list_stats = Arc::clone(keeper.stats());
+        let heard = stop.clone();
+        let lists = Unit::start(
+            "lists",
+            Arc::clone(clock),
+            stop.clone(),
+            backoff::Settings::default(),
+            move |status| keeper.work(&heard, status),
+        )
+        .map_err(cannot_start("the keeper of the lists".to_owned()))?;
+        let parts = Shared { networks: &networks, porter: &porter, sinks: &sinks, clock, stop: &stop };
         let mut eyes = Vec::new();
-        for camera in &config.cameras {
+        for camera in config.cameras.iter().filter(|camera| camera.enabled) {
             eyes.push(eye(camera, config, &parts).map_err(cannot_start(format!("camera {}", camera.id)))?);
         }
-        Ok(Self { eyes, publisher, journal, sinks, screen, cabinet, stop: trigger })
+        let (publisher, commands) = match &config.mqtt {
+            Some(mqtt) => {
+                let (tell, status) = watch::channel(publish::Status::default());
+                let (orders, commands) = match mqtt.commands {
+                    true => {
+                        let (orders, received) = publish::command::channel();
+                        let plates = Some(commands::plates(desk, Arc::clone(clock)));
+                        let handlers = Handlers { plates, gate: None, trigger: None, status: status.clone() };
+                        let unit = commands::start(received, handlers, Arc::clone(clock), stop.clone());
+                        (Some(orders), Some(unit.map_err(cannot_start("the commands".to_owned()))?))
+                    }
+                    false => (None, None),
+                };
+                let settings = settings::publish(mqtt, config, networks.names())?;
+                let sources = publish::Sources {
+                    outbox: Box::new(journal.pending_facts()?),
+                    recorded: journal.recorded(),
+                    status,
+                    orders,
+                };
+                let started = Publisher::start(settings, sources, Arc::clone(clock));
+                (Some((started.map_err(cannot_start("the publisher".to_owned()))?, tell)), commands)
+            }
+            None => (None, None),
+        };
+        let off = config.cameras.iter().filter(|camera| !camera.enabled);
+        let disabled = off.map(|camera| camera.id.clone()).collect();
+        let hailo = networks.hailo().cloned();
+        Ok(Self {
+            eyes,
+            disabled,
+            lists,
+            list_stats,
+            porter,
+            publisher,
+            commands,
+            journal,
+            hailo,
+            sinks,
+            screen,
+            cabinet,
+            stop: trigger,
+        })
     }
 
     pub(super) fn units(&self) -> impl Iterator<Item = &UnitStatus> {
-        self.eyes.iter().map(|eye| eye.unit.status().as_ref())
+        let others = self.commands.iter().chain([&self.lists]);
+        self.eyes.iter().map(|eye| &eye.unit).chain(others).map(|unit| unit.status().as_ref())
     }
 
     pub(super) fn gatherer(&self, clock: Arc<dyn Clock>) -> Gatherer {
@@ -135,7 +195,15 @@ impl Wired {
         let parts = self.eyes.iter().map(part).collect();
         let (stats, counts) = (self.journal.stats(), Arc::clone(self.sinks.counts()));
         let evidence = self.cabinet.as_ref().map(Cabinet::stats);
-        Gatherer::new(parts, stats, counts, evidence, self.journal.path().to_owned(), clock)
+        Gatherer::new(parts, stats, counts, self.journal.path().to_owned(), clock)
+            .with_lists(self.list_part())
+            .with_hailo(self.hailo.clone())
+            .with_evidence(evidence)
+    }
+
+    fn list_part(&self) -> ListPart {
+        let unit = Arc::clone(self.lists.status());
+        ListPart { porter: Arc::clone(&self.porter), stats: Arc::clone(&self.list_stats), unit }
     }
 
     /// There are cameras, all are recordings, and all their frames have been looked at.
@@ -154,16 +222,30 @@ impl Wired {
         }
     }
 
-    pub(super) fn broker(&self) -> Option<&'static str> {
-        self.publisher.as_ref().map(|(publisher, _)| publisher.stats().snapshot().state.as_str())
+    pub(super) fn broker(&self) -> Option<publish::Snapshot> {
+        self.publisher.as_ref().map(|(publisher, _)| publisher.stats().snapshot())
+    }
+
+    /// Tells subscribers how the cameras stand; true if that is news.
+    pub(super) fn publish_presence(&self, now: Moment) -> bool {
+        let Some((_, tell)) = &self.publisher else { return false };
+        let cameras: Vec<_> = self
+            .eyes
+            .iter()
+            .map(|eye| (eye.id.clone(), health::presence(eye.camera.stats(), now)))
+            .chain(self.disabled.iter().map(|id| (id.clone(), publish::Presence::Disabled)))
+            .collect();
+        tell.send_if_modified(|status| {
+            let news = status.cameras != cameras;
+            status.cameras = cameras;
+            news
+        })
     }
 
     pub(super) fn publish_health(&self, health: &Health) {
         let Some((_, tell)) = &self.publisher else { return };
         match serde_json::to_string(health) {
-            Ok(payload) => {
-                tell.send_replace(Some(payload));
-            }
+            Ok(payload) => tell.send_modify(|status| status.health = Some(payload)),
             Err(error) => tracing::error!(%error, "the health report could not be written as JSON"),
         }
     }
@@ -171,10 +253,15 @@ impl Wired {
     /// Cameras first, then what they still hold, then the journal, then the publisher. Returns the facts that did
     /// not reach the disk.
     pub(super) fn stop(self, last_commit: Duration) -> usize {
-        let Self { mut eyes, publisher, journal, sinks, screen, cabinet, stop } = self;
+        let Self {
+            mut eyes, lists, publisher, commands, journal, hailo, sinks, screen, cabinet, stop, ..
+        } = self;
         eyes.iter_mut().for_each(|eye| eye.camera.stop());
         stop.stop();
         drop(eyes);
+        drop(hailo);
+        drop(commands);
+        drop(lists);
         drop(sinks);
         drop(screen);
         // Writes what it was given, and records it.
@@ -203,7 +290,7 @@ fn eye(camera: &config::Camera, config: &Config, parts: &Shared<'_>) -> std::io:
     let mut work = CameraUnit {
         frames,
         networks: parts.networks.clone(),
-        settings: settings::pipeline(camera, config, Arc::clone(parts.lists), parts.networks.plate_score()),
+        settings: settings::pipeline(camera, config, Arc::clone(parts.porter), parts.networks.plate_score()),
         stats: Arc::clone(&stats),
         sinks: parts.sinks.clone(),
         clock: Arc::clone(parts.clock),

@@ -2,6 +2,7 @@
 //!
 //! Hands on [`Detection`]s in frame pixels. Following a plate from frame to frame is `track`'s business.
 
+mod heads;
 mod suppress;
 mod yolo;
 
@@ -10,11 +11,12 @@ use crate::{
     geometry::{Letterbox, Quad, Rect, Size},
     infer::{
         Description, Engine, EngineKind, InferError, InputPicture, Tensor,
-        description::{Decoder, Fit, Task},
+        description::{Fit, Task},
         model::ModelError,
     },
     plate::Confidence,
 };
+use heads::Head;
 use yolo::Candidate;
 
 /// A plate's place in one frame.
@@ -55,16 +57,27 @@ pub enum DetectError {
     Infer(#[from] InferError),
 }
 
-/// Finds plates with one engine. Keeps its buffers: no allocation per frame outside the engine.
+/// Finds plates with the first engine that works. Keeps its buffers: no allocation per frame outside the engines.
 #[derive(Debug)]
 pub struct Detector {
-    engine: Box<dyn Engine>,
+    /// In order of preference, at least one.
+    rungs: Vec<Rung>,
+    /// Which of them looked at the last frame.
+    last: usize,
     settings: Settings,
-    form: Form,
     scaler: Scaler,
     picture: Vec<u8>,
     outputs: Vec<Vec<Tensor>>,
     candidates: Vec<Candidate>,
+}
+
+/// One engine with its network, and how it is doing.
+#[derive(Debug)]
+struct Rung {
+    engine: Box<dyn Engine>,
+    form: Form,
+    failures: u64,
+    is_down: bool,
 }
 
 /// What of the description is needed at every frame.
@@ -73,8 +86,7 @@ struct Form {
     input: Size,
     channels: u8,
     pad: u8,
-    strides: Vec<u32>,
-    corners: bool,
+    head: Head,
     score: f32,
     iou: f32,
 }
@@ -88,20 +100,22 @@ impl Form {
             place,
             advice,
         };
-        let Decoder::YoloRaw { strides, corners } = &description.decoder else {
-            let advice = "it belongs to networks compiled for a Hailo; use one with decoder yolo-raw";
-            return Err(unsupported(description.decoder.as_str(), "by this detector yet", advice));
+        let Some(head) = Head::of(&description.decoder) else {
+            return Err(unsupported(
+                description.decoder.as_str(),
+                "to detect",
+                "use one of the yolo decoders",
+            ));
         };
         let Fit::Letterbox { pad } = description.input.fit else {
             let advice = "a detector keeps the picture's proportions";
-            return Err(unsupported("yolo-raw", "with fit = \"stretch\"", advice));
+            return Err(unsupported(description.decoder.as_str(), "with fit = \"stretch\"", advice));
         };
         Ok(Self {
             input: description.input.size,
             channels: description.input.channels,
             pad,
-            strides: strides.clone(),
-            corners: *corners,
+            head,
             score: description.score,
             iou: description.iou,
         })
@@ -111,11 +125,23 @@ impl Form {
 impl Detector {
     /// A detector on this engine; refuses a network that is none or whose outputs it cannot decode.
     pub fn new(engine: Box<dyn Engine>, settings: Settings) -> Result<Self, ModelError> {
-        let form = Form::of(engine.model())?;
+        Self::with_stand_ins(engine, Vec::new(), settings)
+    }
+
+    /// The same with engines that look at a frame where the ones before them fail. Their networks may differ.
+    pub fn with_stand_ins(
+        first: Box<dyn Engine>,
+        others: Vec<Box<dyn Engine>>,
+        settings: Settings,
+    ) -> Result<Self, ModelError> {
+        let rung = |engine: Box<dyn Engine>| {
+            let form = Form::of(engine.model())?;
+            Ok(Rung { engine, form, failures: 0, is_down: false })
+        };
         Ok(Self {
-            engine,
+            rungs: std::iter::once(first).chain(others).map(rung).collect::<Result<_, ModelError>>()?,
+            last: 0,
             settings,
-            form,
             scaler: Scaler::default(),
             picture: Vec::new(),
             outputs: Vec::new(),
@@ -123,32 +149,104 @@ impl Detector {
         })
     }
 
+    /// What looked at the last frame.
     pub fn engine(&self) -> EngineKind {
-        self.engine.kind()
+        self.rungs.get(self.last).map_or(EngineKind::Cpu, |rung| rung.engine.kind())
     }
 
-    /// The model's name, for events.
+    /// The model that looked at the last frame, for events.
     pub fn model(&self) -> &str {
-        &self.engine.model().name
+        self.rungs.get(self.last).map_or("", |rung| &rung.engine.model().name)
     }
 
-    /// Finds the plates of a frame, likeliest first; `detections` is emptied first.
+    /// How often each engine failed so far, in order of preference.
+    pub fn failures(&self) -> Vec<(EngineKind, u64)> {
+        self.rungs.iter().map(|rung| (rung.engine.kind(), rung.failures)).collect()
+    }
+
+    /// Finds the plates of a frame, likeliest first; `detections` is emptied first. A frame is not passed by while any
+    /// engine might look at it: those that are known to be down are asked last.
     pub fn detect(&mut self, frame: &Frame, detections: &mut Vec<Detection>) -> Result<(), DetectError> {
         detections.clear();
-        let Form { input, channels, pad, .. } = self.form;
-        let map = self.scaler.letterbox(frame, input, channels, pad, &mut self.picture)?;
+        let mut failed = None;
+        let mut resting = 0u64;
+        for pass in [false, true] {
+            for at in 0..self.rungs.len() {
+                let Some(rung) = self.rungs.get(at) else { break };
+                let bit = 1u64.checked_shl(at as u32).unwrap_or(0);
+                if !pass && !rung.engine.is_available() {
+                    resting |= bit;
+                }
+                if (resting & bit != 0) != pass {
+                    continue;
+                }
+                match self.look(at, frame, detections) {
+                    Ok(()) => {
+                        self.last = at;
+                        return Ok(());
+                    }
+                    // The frame itself is at fault; another engine would not help.
+                    Err(error @ DetectError::Convert(_)) => return Err(error),
+                    Err(error) => failed = Some(error),
+                }
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Lets one engine look, and remembers how that went.
+    fn look(&mut self, at: usize, frame: &Frame, detections: &mut Vec<Detection>) -> Result<(), DetectError> {
+        let outcome = self.run(at, frame, detections);
+        let Some(rung) = self.rungs.get_mut(at) else { return outcome };
+        let (engine, model) = (rung.engine.kind().as_str(), &rung.engine.model().name);
+        match &outcome {
+            Ok(()) if rung.is_down => {
+                tracing::info!(engine, model, failures = rung.failures, "detector works again");
+                rung.is_down = false;
+            }
+            Ok(()) => {}
+            Err(error) => {
+                if !rung.is_down {
+                    tracing::warn!(engine, model, %error, "detector failed, using the next one");
+                }
+                rung.is_down = true;
+                rung.failures += 1;
+            }
+        }
+        outcome
+    }
+
+    fn run(&mut self, at: usize, frame: &Frame, detections: &mut Vec<Detection>) -> Result<(), DetectError> {
+        let asked = self.rungs.first().map_or(0.0, |rung| rung.form.score);
+        let Some(Rung { engine, form, .. }) = self.rungs.get_mut(at) else { return Ok(()) };
+        let (input, channels) = (form.input, form.channels);
+        let map = self.scaler.letterbox(frame, input, channels, form.pad, &mut self.picture)?;
         let picture = InputPicture { size: input, channels, bytes: &self.picture };
-        self.engine.run(&[picture], &mut self.outputs)?;
+        engine.run(&[picture], &mut self.outputs)?;
         let maps = self.outputs.first().map(Vec::as_slice).unwrap_or_default();
-        self.engine.model().check_outputs(maps)?;
-        let score = self.settings.score.unwrap_or(self.form.score);
-        yolo::decode(maps, &self.form.strides, self.form.corners, score, &mut self.candidates);
-        suppress::suppress(&mut self.candidates, self.form.iou);
-        let placed = self.candidates.iter().filter_map(|c| place(c, &map, frame.size));
+        engine.model().check_outputs(maps)?;
+        let least = self.settings.score.unwrap_or(asked);
+        let score = scaled(least, asked, form.score);
+        form.head.decode(maps, input, score, &mut self.candidates);
+        suppress::suppress(&mut self.candidates, form.iou);
+        let same = |candidate: &Candidate| Candidate {
+            score: scaled(candidate.score, form.score, asked),
+            ..*candidate
+        };
+        let placed = self.candidates.iter().filter_map(|c| place(&same(c), &map, frame.size));
         let high_enough = placed.filter(|d| d.area.height >= self.settings.min_height);
         detections.extend(high_enough.take(self.settings.max_plates));
         Ok(())
     }
+}
+
+/// A stand-in's network may ask for more or less than the first one's before it calls something a plate: scores are
+/// brought to where the first one's are, so that what was tuned for it holds for all.
+fn scaled(score: f32, from: f32, to: f32) -> f32 {
+    if from == to || !(0.0..1.0).contains(&from) || !(0.0..1.0).contains(&to) || from == 0.0 {
+        return score;
+    }
+    if score <= from { score * to / from } else { to + (score - from) * (1.0 - to) / (1.0 - from) }
 }
 
 /// From input pixels to frame pixels; `None` if nothing of it lies in the frame.
@@ -165,4 +263,17 @@ fn place(candidate: &Candidate, map: &Letterbox, frame: Size) -> Option<Detectio
         has_corners: own.is_some(),
         confidence: Confidence::new(candidate.score),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::scaled;
+
+    #[test]
+    fn the_threshold_of_one_network_is_brought_to_that_of_the_other() {
+        for (score, expected) in [(0.0, 0.0), (0.3, 0.65), (0.15, 0.325), (0.65, 0.825), (1.0, 1.0)] {
+            assert!((scaled(score, 0.3, 0.65) - expected).abs() < 1e-5, "{score}");
+        }
+        assert_eq!(scaled(0.4, 0.65, 0.65), 0.4);
+    }
 }

@@ -78,14 +78,14 @@ fn fits(corners: &Quad, area: &Rect) -> bool {
     finite && corners.bounds().iou(area) >= 0.4 && corners.is_upright()
 }
 
-fn keep_likeliest(candidates: &mut Vec<Candidate>) {
+pub(super) fn keep_likeliest(candidates: &mut Vec<Candidate>) {
     if candidates.len() > MAX_CANDIDATES {
         candidates.select_nth_unstable_by(MAX_CANDIDATES, |a, b| b.score.total_cmp(&a.score));
         candidates.truncate(MAX_CANDIDATES);
     }
 }
 
-fn sigmoid(x: f32) -> f32 {
+pub(super) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 

@@ -12,9 +12,10 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
-    access::Decision,
+    access::{Decision, Effect},
     frame::{CameraId, Frame},
     geometry::Rect,
+    infer::EngineKind,
     passage::{Cast, Passage, PassageId, Reading, Receipt},
     plate::{Confidence, PlateText},
 };
@@ -49,6 +50,8 @@ pub struct Decided {
     /// The vote as it stood then; `None` where nothing was readable.
     pub reading: Option<Reading>,
     pub decision: Decision,
+    /// What is to be remembered of it.
+    pub effects: Vec<Effect>,
     pub receipt: Receipt,
 }
 
@@ -59,6 +62,8 @@ pub struct Closed {
     /// What each read said, in the order of their frames.
     pub reads: Vec<ReadSummary>,
     pub decision: Option<Decision>,
+    /// What is to be remembered of its end.
+    pub effects: Vec<Effect>,
 }
 
 /// The picture that a passage's best read was made on, on its way to the disk.
@@ -114,6 +119,8 @@ pub struct ReadSummary {
     pub confidence: Confidence,
     /// Height of the plate in frame pixels.
     pub height: f32,
+    /// What read it.
+    pub engine: EngineKind,
 }
 
 /// What to keep of the votes of a passage: in the order of their frames.
@@ -126,6 +133,7 @@ pub fn summaries(votes: &[Cast]) -> Vec<ReadSummary> {
             text: vote.read.text.clone(),
             confidence: vote.read.confidence,
             height: vote.read.quality.height,
+            engine: vote.read.engine,
         })
         .collect();
     reads.sort_by_key(|read| read.after);
@@ -157,7 +165,7 @@ pub enum Lane {
 pub struct OutboxError(pub String);
 
 /// Facts that wait for the broker, in the order in which they were recorded.
-pub trait Outbox: Send {
+pub trait Outbox: Send + std::fmt::Debug {
     /// Names the numbering: another one means that `seq` began anew.
     fn stream(&self) -> Uuid;
 

@@ -8,7 +8,7 @@ use sha2::Sha256;
 
 use super::{Closed, Decided, Fact};
 use crate::{
-    access::{Decision, Lists},
+    access::{Decision, Grounds, Lists},
     passage::Reading,
     plate::{MAX_TEXT, PlateText},
     secret::Secret,
@@ -43,8 +43,12 @@ pub enum Kept {
 }
 
 impl Privacy {
-    /// What may be kept of this fact.
-    pub fn keep(&self, mut fact: Fact, lists: &Lists) -> Kept {
+    /// What may be kept of this fact. Without lists nobody can tell whose plate it is: where that matters, the fact
+    /// is kept without text and images.
+    pub fn keep(&self, mut fact: Fact, lists: Option<&Lists>) -> Kept {
+        let unknown = lists.is_none() && !self.never_store.is_empty();
+        let none = Lists::default();
+        let lists = lists.unwrap_or(&none);
         let (reading, decision) = match &fact {
             Fact::Decided(decided) => (decided.reading.as_ref(), Some(&decided.decision)),
             Fact::Closed(closed) => (closed.passage.reading.as_ref(), closed.decision.as_ref()),
@@ -54,6 +58,10 @@ impl Privacy {
             return Kept::Nothing;
         }
         let images = match &self.mode {
+            _ if unknown => {
+                strip(&mut fact);
+                false
+            }
             Mode::Full => true,
             Mode::ListedOnly if is_listed(reading, decision, lists) => true,
             Mode::ListedOnly => {
@@ -98,7 +106,7 @@ fn strip(fact: &mut Fact) {
             *reading = None;
             strip_decision(decision);
         }
-        Fact::Closed(Closed { passage, reads, decision }) => {
+        Fact::Closed(Closed { passage, reads, decision, .. }) => {
             passage.reading = None;
             passage.decided = None;
             reads.clear();
@@ -111,6 +119,8 @@ fn strip(fact: &mut Fact) {
 fn strip_decision(decision: &mut Decision) {
     decision.note = None;
     decision.matched = None;
+    // Since when it was inside, what is left of its pass, whom it looks like: all of it is about somebody.
+    decision.grounds = Grounds::default();
 }
 
 /// Puts pseudonyms in the place of texts, and takes away what would tell them.
@@ -125,13 +135,15 @@ fn disguise(fact: &mut Fact, key: &Secret) {
     let hide_decision = |decision: &mut Decision| {
         decision.note = None;
         decision.matched.iter_mut().for_each(hide);
+        // Another vehicle's plate, and one that is nearly its own.
+        decision.grounds.nearest = None;
     };
     match fact {
         Fact::Decided(Decided { reading, decision, .. }) => {
             reading.iter_mut().for_each(hide_reading);
             hide_decision(decision);
         }
-        Fact::Closed(Closed { passage, reads, decision }) => {
+        Fact::Closed(Closed { passage, reads, decision, .. }) => {
             passage.reading.iter_mut().for_each(hide_reading);
             passage.decided.iter_mut().for_each(hide);
             reads.iter_mut().for_each(|read| hide(&mut read.text));
@@ -161,20 +173,13 @@ fn pseudonym(plate: &PlateText, key: &Secret) -> PlateText {
 mod tests {
     use super::*;
     use crate::{
-        access::{Entry, Kind, List},
+        access::{Entry, Kind, List, Nearest},
         fact::sample,
     };
 
     fn lists(name: &str, plates: &[PlateText]) -> Lists {
         let entries = plates.iter().cloned().map(Entry::new).collect();
-        Lists::load(vec![List {
-            name: name.to_owned(),
-            kind: Kind::Allow,
-            tolerant: false,
-            schedule: None,
-            entries,
-        }])
-        .unwrap()
+        Lists::load(vec![List { entries, ..List::new(name, Kind::Allow) }]).unwrap()
     }
 
     /// Both facts of a passage whose plate may or may not be on a list.
@@ -184,6 +189,7 @@ mod tests {
         decision.list = list.map(str::to_owned);
         decision.note = Some("Anna's van".to_owned());
         decision.matched = sample::plate(n);
+        decision.grounds.nearest = Some(Nearest { list: "staff".to_owned(), plate: plate(n), distance: 0.4 });
         [Fact::Decided(sample::decided(&closed)), Fact::Closed(closed)]
     }
 
@@ -201,7 +207,7 @@ mod tests {
     #[test]
     fn full_keeps_all() {
         for fact in facts(1, None) {
-            let kept = Privacy::default().keep(fact.clone(), &Lists::default());
+            let kept = Privacy::default().keep(fact.clone(), Some(&Lists::default()));
             assert_eq!(kept, Kept::Fact { fact: Box::new(fact), images: true });
         }
     }
@@ -210,7 +216,7 @@ mod tests {
     fn listed_only_keeps_a_stranger_s_passage_without_text_and_images() {
         let privacy = Privacy { mode: Mode::ListedOnly, ..Privacy::default() };
         for fact in facts(1, None) {
-            let Kept::Fact { fact, images } = privacy.keep(fact, &lists("staff", &[plate(2)])) else {
+            let Kept::Fact { fact, images } = privacy.keep(fact, Some(&lists("staff", &[plate(2)]))) else {
                 panic!()
             };
             names_nobody(&fact, 1);
@@ -218,7 +224,7 @@ mod tests {
         }
         for fact in facts(2, None) {
             // On a list, though the decision names none: it was not sure.
-            let kept = privacy.keep(fact.clone(), &lists("staff", &[plate(2)]));
+            let kept = privacy.keep(fact.clone(), Some(&lists("staff", &[plate(2)])));
             assert_eq!(kept, Kept::Fact { fact: Box::new(fact), images: true });
         }
     }
@@ -228,7 +234,7 @@ mod tests {
         let with = |key: &str| Mode::Pseudonymous(Secret::new(key.to_owned()));
         let privacy = Privacy { mode: with("a key of thirty-two characters.."), ..Privacy::default() };
         for fact in facts(1, Some("staff")) {
-            let Kept::Fact { fact, images } = privacy.keep(fact, &Lists::default()) else { panic!() };
+            let Kept::Fact { fact, images } = privacy.keep(fact, Some(&Lists::default())) else { panic!() };
             names_nobody(&fact, 1);
             let (Fact::Decided(Decided { reading, .. })
             | Fact::Closed(Closed { passage: crate::passage::Passage { reading, .. }, .. })) = *fact
@@ -247,10 +253,20 @@ mod tests {
         let privacy = Privacy { mode: Mode::Full, never_store: vec!["residents".to_owned()] };
         let residents = lists("residents", &[plate(1)]);
         for fact in facts(1, Some("residents")).into_iter().chain(facts(1, None)) {
-            assert_eq!(privacy.keep(fact, &residents), Kept::Nothing);
+            assert_eq!(privacy.keep(fact, Some(&residents)), Kept::Nothing);
         }
         for fact in facts(2, Some("staff")) {
-            assert!(matches!(privacy.keep(fact, &residents), Kept::Fact { .. }));
+            assert!(matches!(privacy.keep(fact, Some(&residents)), Kept::Fact { .. }));
+        }
+    }
+
+    #[test]
+    fn while_nobody_knows_the_lists_a_plate_that_may_be_on_one_is_not_kept() {
+        let privacy = Privacy { mode: Mode::Full, never_store: vec!["residents".to_owned()] };
+        for fact in facts(1, None) {
+            let Kept::Fact { fact, images } = privacy.keep(fact, None) else { panic!() };
+            names_nobody(&fact, 1);
+            assert!(!images);
         }
     }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{Closed, Decided, ReadSummary};
 use crate::{
-    access::{Decision, Reason, Verdict},
+    access::{Decision, Grounds, Reason, Verdict},
     clock::Moment,
     frame::CameraId,
     geometry::Rect,
@@ -38,6 +38,7 @@ pub fn closed(n: u64) -> Closed {
             text: text.clone()?,
             confidence: Confidence::new((90 + k) as f32 / 100.0),
             height: 28.0 + k as f32,
+            engine: EngineKind::Cpu,
         })
     };
     Closed {
@@ -84,7 +85,9 @@ pub fn closed(n: u64) -> Closed {
             note: None,
             matched: None,
             watched_by: None,
+            grounds: Grounds::default(),
         }),
+        effects: Vec::new(),
     }
 }
 
@@ -104,7 +107,9 @@ pub fn decided(closed: &Closed) -> Decided {
             note: None,
             matched: None,
             watched_by: None,
+            grounds: Grounds::default(),
         }),
+        effects: Vec::new(),
         receipt: passage.receipt,
     }
 }

@@ -32,8 +32,6 @@ pub enum ConvertError {
         "the corners {quad:?} are no plate's: they must go round a convex shape, near the {size} picture"
     )]
     Quad { quad: Quad, size: Size },
-    #[error("pixels could not be resampled: {0}")]
-    Resample(String),
     #[error("colours could not be converted: {0}")]
     Colour(String),
 }

@@ -9,6 +9,7 @@ mod crop;
 mod planes;
 pub mod pool;
 mod rectify;
+mod resample;
 mod scale;
 #[cfg(test)]
 pub(crate) mod test_frames;

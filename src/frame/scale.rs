@@ -1,17 +1,14 @@
-//! Resampling: a frame of any form to a network's input, antialiased, without new memory per frame.
+//! A frame of any form to a network's input, antialiased, without new memory per frame.
 //!
 //! YUV pictures become colour only where they are small: after luma was halved to the size of the chroma, or, where
 //! they hardly shrink, after resizing. `crop` and `rectify` add the other two ways to take pixels out of a frame.
 
-use fast_image_resize::{
-    FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer,
-    images::{TypedCroppedImage, TypedImage, TypedImageRef},
-    pixels::{InnerPixel, U8, U8x2, U8x3},
-};
+use multiversion::multiversion;
 
 use super::{
     ConvertError, Frame, convert,
     planes::{Planes, View},
+    resample::Resize,
 };
 use crate::geometry::{Letterbox, Size};
 
@@ -184,13 +181,12 @@ impl<'a> Picture<'a> {
     }
 }
 
-/// The resizing library and the memory it works in.
+/// Draws pictures of any form at other sizes, and the memory it works in.
 #[derive(Debug, Default)]
 pub(super) struct Resampler {
-    resizer: Resizer,
+    resize: Resize,
     small: [Vec<u8>; 3],
     rgb: Vec<u8>,
-    packed: Vec<u8>,
 }
 
 impl Resampler {
@@ -205,28 +201,27 @@ impl Resampler {
     ) -> Result<(), ConvertError> {
         let pixels = size.width as usize * size.height as usize;
         let out = out.get_mut(..pixels * usize::from(channels)).ok_or(ConvertError::Size(size))?;
-        let Self { resizer, small: [first, second, third], rgb, packed } = self;
-        let mut resize =
-            |view: &View<'_>, area: Area, out: &mut [u8]| resize(resizer, packed, view, area, size, out);
+        let Self { resize, small: [first, second, third], rgb } = self;
+        let mut resize = |view: &View<'_>, area: Area, out: &mut [u8]| resize.draw(view, area, size, out);
         let fit = |small: &mut Vec<u8>, bytes: usize| small.resize(pixels * bytes, 0);
         match (*picture, channels) {
-            (Picture::Rgb(view), 3) | (Picture::Gray(view), 1) => resize(&view, area, out)?,
+            (Picture::Rgb(view), 3) | (Picture::Gray(view), 1) => resize(&view, area, out),
             (Picture::Rgb(view), _) => {
                 fit(first, 3);
-                resize(&view, area, first)?;
+                resize(&view, area, first);
                 convert::rgb_to_gray(first, out);
             }
             (Picture::Gray(view), _) => {
                 fit(first, 1);
-                resize(&view, area, first)?;
+                resize(&view, area, first);
                 convert::spread(first, out);
             }
             (Picture::Paired { luma, full, .. } | Picture::Planar { luma, full, .. }, 1) => {
                 fit(second, 1);
                 if area.is_twice(size) {
-                    resize(&halve(&luma, first), area.halved(), second)?;
+                    resize(&halve(&luma, first), area.halved(), second);
                 } else {
-                    resize(&luma, area, second)?;
+                    resize(&luma, area, second);
                 }
                 convert::luma_to_gray(second, full, out);
             }
@@ -238,7 +233,7 @@ impl Resampler {
                 let luma = halve(&luma, first);
                 rgb.resize(luma.bytes.len() * 3, 0);
                 convert::paired_to_rgb(&luma, &chroma.complete(second), full, rgb)?;
-                resize(&View::packed(rgb, luma.size(), 3), area.halved(), out)?;
+                resize(&View::packed(rgb, luma.size(), 3), area.halved(), out);
             }
             (Picture::Planar { luma, cb, cr, full }, _)
                 if area.is_twice(size) && !has_all_rows(&luma, &cb) =>
@@ -246,14 +241,14 @@ impl Resampler {
                 let luma = halve(&luma, first);
                 rgb.resize(luma.bytes.len() * 3, 0);
                 convert::planar_to_rgb([&luma, &cb.complete(second), &cr.complete(third)], full, rgb)?;
-                resize(&View::packed(rgb, luma.size(), 3), area.halved(), out)?;
+                resize(&View::packed(rgb, luma.size(), 3), area.halved(), out);
             }
             (Picture::Paired { luma, chroma, full }, _) => {
                 let chroma_area = area.in_chroma(&luma, &chroma);
                 fit(first, 1);
                 fit(second, 2);
-                resize(&luma, area, first)?;
-                resize(&chroma, chroma_area, second)?;
+                resize(&luma, area, first);
+                resize(&chroma, chroma_area, second);
                 let (luma, chroma) = (View::packed(first, size, 1), View::packed(second, size, 2));
                 convert::paired_to_rgb(&luma, &chroma, full, out)?;
             }
@@ -265,7 +260,7 @@ impl Resampler {
                     (&cr, chroma_area, &mut *third),
                 ] {
                     fit(small, 1);
-                    resize(view, area, small)?;
+                    resize(view, area, small);
                 }
                 let planes = [&*first, &*second, &*third].map(|plane| View::packed(plane, size, 1));
                 convert::planar_to_rgb([&planes[0], &planes[1], &planes[2]], full, out)?;
@@ -280,68 +275,36 @@ fn halve<'a>(luma: &View<'_>, out: &'a mut Vec<u8>) -> View<'a> {
     let size = Size::new(luma.width.div_ceil(2), luma.height.div_ceil(2));
     out.resize(size.width as usize * size.height as usize, 0);
     for (line, y) in out.chunks_exact_mut(size.width as usize).zip(0..) {
-        let upper = luma.row(2 * y);
-        let lower = luma.row((2 * y + 1).min(luma.height - 1));
-        for ((value, a), b) in line.iter_mut().zip(upper.chunks_exact(2)).zip(lower.chunks_exact(2)) {
-            let sum = u16::from(a[0]) + u16::from(a[1]) + u16::from(b[0]) + u16::from(b[1]);
-            *value = ((sum + 2) >> 2) as u8;
-        }
-        if let (true, Some(value), [.., a], [.., b]) = (luma.width % 2 == 1, line.last_mut(), upper, lower) {
-            *value = (u16::from(*a) + u16::from(*b)).div_ceil(2) as u8;
-        }
+        halve_rows(luma.row(2 * y), luma.row((2 * y + 1).min(luma.height - 1)), line);
     }
     View::packed(out, size, 1)
 }
 
-fn resize(
-    resizer: &mut Resizer,
-    packed: &mut Vec<u8>,
-    view: &View<'_>,
-    area: Area,
-    size: Size,
-    out: &mut [u8],
-) -> Result<(), ConvertError> {
-    match view.pixel {
-        1 => resize_typed::<U8>(resizer, packed, view, area, size, out),
-        2 => resize_typed::<U8x2>(resizer, packed, view, area, size, out),
-        _ => resize_typed::<U8x3>(resizer, packed, view, area, size, out),
-    }
-}
-
-fn resize_typed<P: PixelTrait + InnerPixel>(
-    resizer: &mut Resizer,
-    packed: &mut Vec<u8>,
-    view: &View<'_>,
-    area: Area,
-    size: Size,
-    out: &mut [u8],
-) -> Result<(), ConvertError> {
-    let failed = |error: &dyn std::fmt::Display| ConvertError::Resample(error.to_string());
-    let rows = view.height as usize;
-    // The library knows no gaps between rows: a gap of whole pixels is cut off, any other needs a tight copy.
-    let whole = view.stride.is_multiple_of(view.pixel) && view.bytes.len() >= view.stride * rows;
-    let (bytes, width) = if whole {
-        (view.bytes, view.stride / view.pixel)
-    } else {
-        packed.clear();
-        for y in 0..view.height {
-            packed.extend_from_slice(view.row(y));
-        }
-        (packed.as_slice(), view.width as usize)
+/// In blocks of a fixed length, because the compiler turns those into wide registers.
+#[multiversion(targets("x86_64+avx+avx2+bmi1+bmi2+fma"))]
+fn halve_rows(upper: &[u8], lower: &[u8], out: &mut [u8]) {
+    const BLOCK: usize = 32;
+    let mean = |a: [u8; 2], b: [u8; 2]| {
+        let sum = u16::from(a[0]) + u16::from(a[1]) + u16::from(b[0]) + u16::from(b[1]);
+        ((sum + 2) >> 2) as u8
     };
-    let width = u32::try_from(width).map_err(|error| failed(&error))?;
-    let image = TypedImageRef::<P>::from_buffer(width, view.height, bytes).map_err(|error| failed(&error))?;
-    let image = TypedCroppedImage::from_ref(&image, 0, 0, view.width, view.height).map_err(|e| failed(&e))?;
-    let mut out =
-        TypedImage::<P>::from_buffer(size.width, size.height, out).map_err(|error| failed(&error))?;
-    // Rounding may push the part a hair's breadth over the edge, which the library refuses.
-    let (wide, high) = (f64::from(view.width), f64::from(view.height));
-    let (x, y) = (area.x.clamp(0.0, wide), area.y.clamp(0.0, high));
-    let options = ResizeOptions::new()
-        .resize_alg(ResizeAlg::Convolution(FilterType::Bilinear))
-        .use_alpha(false)
-        .crop(x, y, area.width.min(wide - x), area.height.min(high - y));
-    resizer.resize_typed(&image, &mut out, &options).map_err(|error| failed(&error))
+    let (upper, last_up) = upper.as_chunks::<2>();
+    let (lower, last_low) = lower.as_chunks::<2>();
+    let Some((out, odd)) = out.split_at_mut_checked(upper.len()) else { return };
+    if let ([value], [a], [b]) = (odd, last_up, last_low) {
+        *value = mean([*a, *a], [*b, *b]);
+    }
+    let (blocks, rest) = out.as_chunks_mut::<BLOCK>();
+    let (ups, last_ups) = upper.as_chunks::<BLOCK>();
+    let (lows, last_lows) = lower.as_chunks::<BLOCK>();
+    for ((block, up), low) in blocks.iter_mut().zip(ups).zip(lows) {
+        for x in 0..BLOCK {
+            block[x] = mean(up[x], low[x]);
+        }
+    }
+    for ((value, up), low) in rest.iter_mut().zip(last_ups).zip(last_lows) {
+        *value = mean(*up, *low);
+    }
 }
 
 #[cfg(test)]

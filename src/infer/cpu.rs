@@ -64,7 +64,7 @@ impl Weights {
     fn try_out(&self, file: &Path) -> Result<(), ModelError> {
         let mismatch = |e: InferError| ModelError::Mismatch { file: file.into(), mismatch: e.to_string() };
         let input = &self.description.input;
-        let bytes = vec![0; byte_count(input.size, input.channels)];
+        let bytes = vec![0; input.byte_count()];
         let mut outputs = Vec::new();
         let picture = InputPicture { size: input.size, channels: input.channels, bytes: &bytes };
         let mut engine = CpuEngine::new(self.clone(), 1);
@@ -119,18 +119,7 @@ impl CpuEngine {
         let weights = self.weights.clone();
         let input = &weights.description.input;
         let (size, channels) = (input.size, usize::from(input.channels));
-        let as_wanted = picture.size == size
-            && picture.channels == input.channels
-            && picture.bytes.len() == byte_count(size, input.channels);
-        if !as_wanted {
-            return Err(InferError::Input {
-                model: weights.description.name.clone(),
-                got_size: picture.size,
-                got_channels: picture.channels,
-                want_size: size,
-                want_channels: input.channels,
-            });
-        }
+        weights.description.check_input(&picture)?;
         to_planes(picture.bytes, &input.mean, &input.std, &mut self.planes);
         let shape = [1, channels, size.height as usize, size.width as usize];
         let view = NdTensorView::try_from_data(shape, self.planes.as_slice()).map_err(|e| self.failed(&e))?;
@@ -195,10 +184,6 @@ impl Engine for CpuEngine {
         }
         Ok(())
     }
-}
-
-fn byte_count(size: crate::geometry::Size, channels: u8) -> usize {
-    usize::try_from(size.area()).unwrap_or(usize::MAX).saturating_mul(usize::from(channels))
 }
 
 /// Interleaved bytes to planes of normalised floats, one per channel.

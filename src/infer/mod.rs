@@ -6,6 +6,7 @@
 
 pub mod cpu;
 pub mod description;
+pub mod hailo;
 pub mod model;
 mod written;
 
@@ -80,6 +81,11 @@ pub trait Engine: Send + fmt::Debug {
 
     /// The network it runs.
     fn model(&self) -> &Description;
+
+    /// Whether it is worth asking now. False only for an engine that is known to be down and comes back by itself.
+    fn is_available(&self) -> bool {
+        true
+    }
 
     /// Runs the network on each picture, in order. `outputs` is resized to one entry per picture, its inner
     /// tensors in the order of the description's `output.names`; buffers that are already there are used again.

@@ -46,6 +46,9 @@ pub enum ModelError {
     Unloadable { file: PathBuf, reason: String },
     #[error("{}: decoder {decoder} cannot be used {place}; {advice}", .file.display())]
     Unsupported { file: PathBuf, decoder: &'static str, place: &'static str, advice: &'static str },
+    #[error("{}: nothing describes it; looked for {}; write one, or use the shipped description's file name",
+            .file.display(), listed(.looked_for))]
+    Undescribed { file: PathBuf, looked_for: Vec<PathBuf> },
     #[error("{}: {mismatch}; correct the description or use the network it was written for", .file.display())]
     Mismatch { file: PathBuf, mismatch: String },
 }

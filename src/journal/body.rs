@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     cells::{parse_direction, parse_engine, parse_reason, parse_verdict},
-    pack,
+    grounds, pack,
 };
 use crate::{
-    access::Decision,
+    access::{Decision, Effect},
     clock::Moment,
     fact::{Closed, Decided, Evidence, Fact, Image, ImageKind},
     frame::CameraId,
@@ -38,6 +38,8 @@ pub(super) struct Body {
     pub id: [u8; 16],
     pub open: Vec<u8>,
     pub personal: Vec<u8>,
+    /// What is to be remembered of it: written beside the fact, in tables of its own (journal/memory.rs).
+    pub effects: Vec<Effect>,
 }
 
 /// Why bytes are no fact.
@@ -55,6 +57,8 @@ pub(super) enum BodyError {
     Plate(String),
     #[error("these bytes are no packed reads")]
     Packed,
+    #[error("these are no grounds of a decision: {0}")]
+    Grounds(serde_json::Error),
     #[error("facts of kind {0} are not known to this version")]
     Kind(i64),
 }
@@ -154,6 +158,9 @@ struct DecisionPersonal {
     note: Option<String>,
     /// The entry's plate, where it is not the one that was read.
     matched: Option<String>,
+    /// As JSON (journal/grounds.rs); `None`: there are none.
+    #[serde(default)]
+    grounds: Option<String>,
 }
 
 /// A fact as bytes. Of its reads, the surest `keep` are kept.
@@ -172,8 +179,9 @@ pub(super) fn encode(fact: &Fact, keep: usize) -> Result<Body> {
             })?,
             personal: rmp_serde::to_vec(&DecidedPersonal {
                 vote: decided.reading.as_ref().map(vote_personal),
-                decision: decision_personal(&decided.decision),
+                decision: decision_personal(&decided.decision)?,
             })?,
+            effects: decided.effects.clone(),
         }),
         Fact::Closed(closed) => encode_closed(closed, keep),
         Fact::Evidence(evidence) => Ok(Body {
@@ -184,6 +192,7 @@ pub(super) fn encode(fact: &Fact, keep: usize) -> Result<Body> {
                 images: evidence.images.iter().map(image_open).collect(),
             })?,
             personal: Vec::new(),
+            effects: Vec::new(),
         }),
     }
 }
@@ -216,10 +225,11 @@ fn encode_closed(closed: &Closed, keep: usize) -> Result<Body> {
         personal: rmp_serde::to_vec(&ClosedPersonal {
             vote: reading.map(vote_personal),
             decided_on: passage.decided.as_ref().map(|text| text.as_str().to_owned()),
-            decision: closed.decision.as_ref().map(decision_personal),
+            decision: closed.decision.as_ref().map(decision_personal).transpose()?,
             chars: reading.map(|reading| pack::pack_chars(&reading.chars)).unwrap_or_default(),
-            reads: pack::pack_reads(&kept, reading.map(|reading| &reading.text)),
+            reads: pack::pack_reads(&kept, pack::Own::of(reading)),
         })?,
+        effects: closed.effects.clone(),
     })
 }
 
@@ -249,6 +259,7 @@ fn decode_decided(id: PassageId, open: &[u8], personal: Option<&[u8]>) -> Result
         at: time(open.at)?,
         reading: reading(open.vote, vote)?,
         decision: whole_decision(open.decision, decision)?,
+        effects: Vec::new(),
         receipt: receipt(open.receipt),
     })
 }
@@ -267,7 +278,7 @@ fn decode_closed(id: PassageId, open: &[u8], personal: Option<&[u8]>) -> Result<
     if let Some(reading) = &mut reading {
         reading.chars = pack::unpack_chars(&personal.chars).ok_or(BodyError::Packed)?;
     }
-    let own = reading.as_ref().map(|reading| &reading.text);
+    let own = pack::Own::of(reading.as_ref());
     let reads = pack::unpack_reads(&personal.reads, own).ok_or(BodyError::Packed)?;
     let pixels = |side: i32| side as f32;
     let decision = open.decision.map(|open| whole_decision(open, personal.decision)).transpose()?;
@@ -288,7 +299,7 @@ fn decode_closed(id: PassageId, open: &[u8], personal: Option<&[u8]>) -> Result<
         best_area: open.area.map(|[x, y, w, h]| Rect::new(pixels(x), pixels(y), pixels(w), pixels(h))),
         receipt: receipt(open.receipt),
     };
-    Ok(Closed { passage, reads, decision })
+    Ok(Closed { passage, reads, decision, effects: Vec::new() })
 }
 
 /// What the index wants to know of a closed passage.
@@ -367,15 +378,16 @@ fn decision_open(decision: &Decision) -> DecisionOpen {
     }
 }
 
-fn decision_personal(decision: &Decision) -> DecisionPersonal {
-    DecisionPersonal {
+fn decision_personal(decision: &Decision) -> Result<DecisionPersonal> {
+    Ok(DecisionPersonal {
         note: decision.note.clone(),
         matched: decision.matched.as_ref().map(|text| text.as_str().to_owned()),
-    }
+        grounds: grounds::write(&decision.grounds)?,
+    })
 }
 
 fn whole_decision(open: DecisionOpen, personal: Option<DecisionPersonal>) -> Result<Decision> {
-    let (note, matched) = personal.map(|p| (p.note, p.matched)).unwrap_or_default();
+    let (note, matched, grounds) = personal.map(|p| (p.note, p.matched, p.grounds)).unwrap_or_default();
     Ok(Decision {
         verdict: known(parse_verdict(&open.verdict), "verdict", &open.verdict)?,
         reason: known(parse_reason(&open.reason), "reason", &open.reason)?,
@@ -383,6 +395,7 @@ fn whole_decision(open: DecisionOpen, personal: Option<DecisionPersonal>) -> Res
         note,
         matched: matched.map(plate).transpose()?,
         watched_by: open.watched_by,
+        grounds: grounds.as_deref().map(grounds::read).transpose()?.unwrap_or_default(),
     })
 }
 

@@ -7,6 +7,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{
     body::{self, BodyError},
+    find::{self, IdPrefix},
     schema,
     search::{self, Days},
 };
@@ -101,7 +102,7 @@ pub struct Record {
 }
 
 impl From<(Closed, bool)> for Record {
-    fn from((Closed { passage, reads, decision }, erased): (Closed, bool)) -> Self {
+    fn from((Closed { passage, reads, decision, .. }, erased): (Closed, bool)) -> Self {
         Self { passage, reads, decision, erased }
     }
 }
@@ -151,6 +152,16 @@ impl Reader {
         }))
     }
 
+    /// Passages and decisions whose id begins so, oldest first: at most `most`.
+    pub fn beginning_with(&mut self, prefix: IdPrefix, most: usize) -> Result<Vec<PassageId>, ReaderError> {
+        find::beginning_with(&self.db, prefix, most).map_err(|error| self.failed(error.into()))
+    }
+
+    /// What each read of a passage said; nothing for a passage that is not there.
+    pub fn reads(&mut self, passage: &Passage) -> Result<Vec<ReadSummary>, ReaderError> {
+        Ok(self.passage(passage.id)?.map(|record| record.reads).unwrap_or_default())
+    }
+
     /// The images that were kept of a passage.
     pub fn evidence(&mut self, id: PassageId) -> Result<Option<Evidence>, ReaderError> {
         let found = search::of_kind(&self.db, id, body::EVIDENCE).map_err(|why| self.failed(why))?;
@@ -173,12 +184,20 @@ impl ReaderError {
 
 /// A read-only connection to a journal of our version.
 pub(super) fn connect(path: &Path) -> Result<Connection, ReaderError> {
+    connect_to(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+}
+
+/// A connection for `lists`, which writes beside the writer.
+pub(super) fn connect_for_lists(path: &Path) -> Result<Connection, ReaderError> {
+    connect_to(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+}
+
+fn connect_to(path: &Path, how: OpenFlags) -> Result<Connection, ReaderError> {
     let connected = || -> Result<Connection, Why> {
         if !path.exists() {
             return Err(Why::Missing);
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Connection::open_with_flags(path, flags)?;
+        let db = Connection::open_with_flags(path, how | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         db.pragma_update(None, "busy_timeout", 2000)?;
         schema::check(&db).map_err(|error| match error {
             schema::SchemaError::Sqlite(error) => Why::from(error),

@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{
     chain::{self, Anchor},
     facts::{STORED, Stored, stored},
-    index,
+    index, lists,
     words::Words,
 };
 use crate::plate::PlateText;
@@ -36,6 +36,7 @@ pub(super) fn erase_before(
     limit: usize,
 ) -> rusqlite::Result<Erased> {
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let changes = lists::erase_changes_before(&transaction, time, limit)?;
     let (time, wrong) = (time.as_microsecond(), now.saturating_add(WRONG_CLOCK).unwrap_or(Timestamp::MAX));
     let mut old: Vec<(Stored, chain::Hash)> = Vec::new();
     {
@@ -50,7 +51,7 @@ pub(super) fn erase_before(
             old.push((fact, row.get(7)?));
         }
     }
-    let mut erased = Erased { more: old.len() == limit, ..Erased::default() };
+    let mut erased = Erased { more: old.len() == limit || changes == limit, ..Erased::default() };
     let newest: Option<u64> = transaction.query_row("SELECT max(nr) FROM facts", [], |row| row.get(0))?;
     for (fact, hash) in &old {
         let entry = fact.entry().ok().flatten();
@@ -72,15 +73,19 @@ pub(super) fn erase_before(
 /// Erases all that is personal of every fact that names this plate; returns the passages of these facts. In the
 /// caller's transaction.
 pub(super) fn erase_plate(db: &Connection, plate: &PlateText) -> rusqlite::Result<Vec<[u8; 16]>> {
-    // A text in a personal part stands behind its own length: as a MessagePack string, or in packed reads. So a plate
-    // that is only a part of a longer one is not found.
+    // A text in a personal part stands behind its own length: as a MessagePack string, or in packed reads, where the
+    // engine shares the byte; or in quotes, among the grounds. So a plate that is only a part of a longer one is not
+    // found.
     let behind = |marker: u8| [&[marker], plate.as_str().as_bytes()].concat();
     let length = u8::try_from(plate.as_str().len()).unwrap_or(u8::MAX);
-    let sql =
-        format!("SELECT {STORED} FROM facts WHERE instr(personal, ?1) OR instr(personal, ?2) ORDER BY nr");
+    let mut written: Vec<Vec<u8>> =
+        [0xa0, 0x00, 0x10, 0x20, 0x30].into_iter().map(|upper| behind(upper | length)).collect();
+    written.push(format!("\"{plate}\"").into_bytes());
+    let any = vec!["instr(personal, ?)"; written.len()].join(" OR ");
+    let sql = format!("SELECT {STORED} FROM facts WHERE {any} ORDER BY nr");
     let found: Vec<Stored> = {
         let mut query = db.prepare(&sql)?;
-        let rows = query.query_map((behind(0xa0 | length), behind(length)), stored)?;
+        let rows = query.query_map(rusqlite::params_from_iter(written), stored)?;
         rows.collect::<rusqlite::Result<_>>()?
     };
     let mut passages: Vec<[u8; 16]> = Vec::new();

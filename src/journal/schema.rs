@@ -9,8 +9,11 @@ use uuid::Uuid;
 const APPLICATION_ID: i32 = 0x414d_534c;
 
 /// What each step does. Step n brings a database from version n-1 to n.
-const STEPS: [&str; 2] =
-    [include_str!("migrations/0001_facts.sql"), include_str!("migrations/0002_index.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("migrations/0001_facts.sql"),
+    include_str!("migrations/0002_index.sql"),
+    include_str!("migrations/0003_lists.sql"),
+];
 
 /// The version that this program writes.
 pub const VERSION: usize = STEPS.len();

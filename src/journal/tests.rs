@@ -62,7 +62,9 @@ fn a_passage_comes_back_as_it_was_recorded() {
     let mut reader = journal.reader().unwrap();
     for one in [&closed, &bare] {
         let Record { passage, reads, decision, erased } = reader.passage(one.passage.id).unwrap().unwrap();
-        assert_eq!((Closed { passage, reads, decision }, erased), (one.clone(), false));
+        assert_eq!(reader.reads(&one.passage).unwrap(), reads);
+        let effects = Vec::new();
+        assert_eq!((Closed { passage, reads, decision, effects }, erased), (one.clone(), false));
     }
     let mut pending = journal.pending_facts().unwrap();
     let facts: Vec<Fact> =

@@ -12,7 +12,7 @@ use super::{
     Settings,
     body::{self, Body},
     facts::Head,
-    index,
+    index, memory,
     queue::{Queue, Work},
     retention,
     stats::Stats,
@@ -165,6 +165,7 @@ impl Writing {
                 continue;
             }
             head.append(&transaction, body, now, self.settings.outbox)?;
+            memory::write(&transaction, &body.effects)?;
             new.insert(key);
         }
         if new.is_empty() && delivered.is_some() {

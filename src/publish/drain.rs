@@ -93,7 +93,7 @@ mod tests {
     use crate::fact::{Fact, sample};
 
     /// An outbox in memory: what was recorded and not yet acknowledged.
-    #[derive(Default)]
+    #[derive(Debug, Default)]
     struct Shelf {
         facts: BTreeMap<u64, Fact>,
         newest: u64,

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::{Settings, command::Answer};
 use crate::{
-    access::Decision,
+    access::{Decision, Verdict as Ruling},
     clock::Moment,
     fact::{Closed, Decided, Fact, ReadSummary, Undelivered},
     passage::{Reading, Receipt},
@@ -18,6 +19,14 @@ use crate::{
 
 /// The version that every message carries in `v`.
 pub const VERSION: u32 = 1;
+
+/// What `event_type` of a decision may be: the verdict, or a word that no rule for opening a gate asks for.
+pub(super) const EVENT_TYPES: [&str; 5] = ["admit", "refuse", "watch", "late", "recorded"];
+/// What `event_type` of a gate's event may be.
+pub(super) const GATE_EVENT_TYPES: [&str; 6] =
+    ["ordered", "actuated", "refused", "failed", "released", "late"];
+/// What a gate's state may be.
+pub(super) const GATE_STATES: [&str; 5] = ["ready", "waiting", "opening", "blocked", "unavailable"];
 
 /// What a message says beside its fact.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +52,8 @@ pub struct Message {
 struct DecisionV1<'a> {
     #[serde(flatten)]
     head: Head<'a>,
+    /// For consumers that look at one word only.
+    event_type: &'static str,
     at: String,
     /// A gate must not be opened for this message after that time.
     valid_until: String,
@@ -116,6 +127,8 @@ struct Verdict<'a> {
     note: Option<&'a str>,
     matched: Option<&'a str>,
     watched_by: Option<&'a str>,
+    /// It was let in then and has not been seen leaving: soft anti-passback tells, hard refuses.
+    inside_since: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -124,6 +137,56 @@ struct Read<'a> {
     confidence: f64,
     height: f64,
     after_ms: u64,
+}
+
+/// What the node is; retained.
+#[derive(Debug, Serialize)]
+struct InfoV1<'a> {
+    v: u32,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    node: &'a str,
+    version: &'a str,
+    /// When the daemon began.
+    started: String,
+    stream: String,
+    cameras: Vec<CameraInfo<'a>>,
+    gates: &'a [String],
+    networks: Vec<NetworkInfo<'a>>,
+    /// Commands are listened to.
+    commands: bool,
+    /// Pictures of passages are published.
+    images: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct CameraInfo<'a> {
+    name: &'a str,
+    role: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct NetworkInfo<'a> {
+    task: &'a str,
+    name: &'a str,
+}
+
+/// What came of a command.
+#[derive(Debug, Serialize)]
+struct ReplyV1<'a> {
+    v: u32,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// `null` where the command had none that could be read.
+    id: Option<&'a str>,
+    verb: &'a str,
+    node: &'a str,
+    at: String,
+    ok: bool,
+    /// `done`, or in one word why not.
+    code: &'a str,
+    message: Option<&'a str>,
+    result: Option<&'a serde_json::Value>,
 }
 
 /// Milliseconds from the capture of the frame that decided to the end of each stage.
@@ -148,6 +211,49 @@ pub fn message(undelivered: &Undelivered, context: &Context<'_>) -> Result<Messa
     }
 }
 
+/// What the node is; `started` is when the daemon began.
+pub(super) fn info(
+    settings: &Settings,
+    stream: Uuid,
+    started: Timestamp,
+    commands: bool,
+) -> Result<Vec<u8>, serde_json::Error> {
+    let about = &settings.about;
+    let cameras = about.cameras.iter().map(|c| CameraInfo { name: c.name.as_str(), role: c.role });
+    write(&InfoV1 {
+        v: VERSION,
+        kind: "info",
+        node: &settings.node,
+        version: about.version,
+        started: started.to_string(),
+        stream: stream.hyphenated().to_string(),
+        cameras: cameras.collect(),
+        gates: &about.gates,
+        networks: about.networks.iter().map(|(task, name)| NetworkInfo { task, name }).collect(),
+        commands,
+        images: settings.images,
+    })
+}
+
+pub(super) fn reply(answer: &Answer, node: &str, now: Timestamp) -> Result<Vec<u8>, serde_json::Error> {
+    write(&ReplyV1 {
+        v: VERSION,
+        kind: "reply",
+        id: answer.id.as_deref(),
+        verb: &answer.verb,
+        node,
+        at: now.to_string(),
+        ok: answer.code == "done",
+        code: answer.code,
+        message: answer.message.as_deref(),
+        result: answer.result.as_ref(),
+    })
+}
+
+pub(super) fn write(body: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(body)
+}
+
 fn decision(
     seq: u64,
     decided: &Decided,
@@ -162,6 +268,7 @@ fn decision(
         head("decision", seq, &decided.passage.to_string(), camera, decided.live, historical, age, context);
     let body = DecisionV1 {
         head,
+        event_type: event_type(decided, historical),
         at: decided.at.to_string(),
         valid_until: decided.at.saturating_add(context.decision_valid).unwrap_or(decided.at).to_string(),
         vote: vote(decided.reading.as_ref()),
@@ -170,7 +277,18 @@ fn decision(
     };
     // Late ones are kept for whoever records them: they say that they are late.
     let expires_in = (!historical).then_some(left);
-    Ok(Message { json: serde_json::to_vec(&body)?, historical, expires_in })
+    Ok(Message { json: write(&body)?, historical, expires_in })
+}
+
+/// A late or recorded decision does not look like one to act upon, even to those who look at nothing else.
+const fn event_type(decided: &Decided, historical: bool) -> &'static str {
+    match (decided.live, historical, decided.decision.verdict) {
+        (false, ..) => "recorded",
+        (true, true, _) => "late",
+        (true, false, Ruling::Admit) => "admit",
+        (true, false, Ruling::Refuse) => "refuse",
+        (true, false, Ruling::Watch) => "watch",
+    }
 }
 
 fn passage(
@@ -196,7 +314,7 @@ fn passage(
         decision: closed.decision.as_ref().map(verdict),
         latency_ms: latency(&passage.receipt, None),
     };
-    Ok(Message { json: serde_json::to_vec(&body)?, historical, expires_in: None })
+    Ok(Message { json: write(&body)?, historical, expires_in: None })
 }
 
 #[expect(clippy::too_many_arguments, reason = "they become the fields of one struct, in its order")]
@@ -249,6 +367,7 @@ fn verdict(decision: &Decision) -> Verdict<'_> {
         note: decision.note.as_deref(),
         matched: decision.matched.as_ref().map(|text| text.as_str()),
         watched_by: decision.watched_by.as_deref(),
+        inside_since: decision.grounds.inside_since.map(|since| since.to_string()),
     }
 }
 

@@ -1,8 +1,11 @@
 //! What the publisher tells about itself.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU8, AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
 };
 
 /// How the publisher stands with its broker.
@@ -37,7 +40,14 @@ pub struct Stats {
     pub(super) unsendable: AtomicU64,
     pub(super) connections: AtomicU64,
     pub(super) failures: AtomicU64,
+    pub(super) images: AtomicU64,
+    pub(super) images_dropped: AtomicU64,
+    pub(super) commands: AtomicU64,
+    /// Refused commands by the word for why.
+    refused_commands: Mutex<BTreeMap<&'static str, u64>>,
     trouble: Mutex<Option<String>>,
+    /// What the broker keeps from us although there is a connection.
+    denied: Mutex<Option<String>>,
 }
 
 /// The counters at one moment.
@@ -55,8 +65,18 @@ pub struct Snapshot {
     pub connections: u64,
     /// Attempts to connect that failed, and connections that broke.
     pub failures: u64,
+    /// Pictures sent.
+    pub images: u64,
+    /// Pictures that were too large, too many, or came while there was no connection.
+    pub images_dropped: u64,
+    /// Commands handed on to be done.
+    pub commands: u64,
+    /// Commands refused, by the word for why.
+    pub refused_commands: BTreeMap<&'static str, u64>,
     /// Why there is no connection, while there is none.
     pub trouble: Option<String>,
+    /// What the broker does not let us say or hear, while there is a connection.
+    pub denied: Option<String>,
 }
 
 impl Stats {
@@ -74,7 +94,12 @@ impl Stats {
             unsendable: read(&self.unsendable),
             connections: read(&self.connections),
             failures: read(&self.failures),
-            trouble: self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            images: read(&self.images),
+            images_dropped: read(&self.images_dropped),
+            commands: read(&self.commands),
+            refused_commands: inner(&self.refused_commands).clone(),
+            trouble: inner(&self.trouble).clone(),
+            denied: inner(&self.denied).clone(),
         }
     }
 
@@ -84,15 +109,32 @@ impl Stats {
 
     /// Notes why there is no connection; true if that is news.
     pub(super) fn set_trouble(&self, trouble: Option<&str>) -> bool {
-        let mut slot = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = slot.as_deref() != trouble;
-        if news {
-            *slot = trouble.map(str::to_owned);
-        }
-        news
+        set(&self.trouble, trouble)
+    }
+
+    /// Notes what the broker does not let us do; true if that is news.
+    pub(super) fn set_denied(&self, denied: Option<&str>) -> bool {
+        set(&self.denied, denied)
+    }
+
+    pub(super) fn command_refused(&self, why: &'static str) {
+        *inner(&self.refused_commands).entry(why).or_default() += 1;
     }
 
     pub(super) fn add(counter: &AtomicU64, by: u64) {
         counter.fetch_add(by, Ordering::Relaxed);
     }
+}
+
+fn inner<T>(slot: &Mutex<T>) -> MutexGuard<'_, T> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn set(slot: &Mutex<Option<String>>, words: Option<&str>) -> bool {
+    let mut slot = inner(slot);
+    let news = slot.as_deref() != words;
+    if news {
+        *slot = words.map(str::to_owned);
+    }
+    news
 }

@@ -206,7 +206,7 @@ fn normalise(sums: &mut [f64; STATES]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infer::Tensor;
+    use crate::{infer::Tensor, read::lattice::Rule};
     use proptest::prelude::*;
 
     /// Classes: A, B, blank.
@@ -217,7 +217,7 @@ mod tests {
     fn lattice(rows: &[[f32; 3]]) -> Lattice {
         let values = rows.iter().flatten().map(|p| p.ln()).collect();
         let mut lattice = Lattice::default();
-        lattice.fill(&Tensor { name: "ctc".into(), shape: vec![rows.len(), 3], values }, 1.0);
+        lattice.fill(&Tensor { name: "ctc".into(), shape: vec![rows.len(), 3], values }, Rule::plain());
         lattice
     }
 
@@ -307,7 +307,7 @@ mod tests {
         ) {
             let rows = values.len() / classes;
             let mut lattice = Lattice::default();
-            lattice.fill(&Tensor { name: "x".into(), shape: vec![rows, classes], values }, 1.0);
+            lattice.fill(&Tensor { name: "x".into(), shape: vec![rows, classes], values }, Rule::plain());
             let alphabet = ('A'..='Z').take(classes - 1).collect();
             let found = Ctc::default().decode(&lattice, &Classes { alphabet, none: none.min(classes - 1) });
             if let Some(found) = found {

@@ -75,7 +75,7 @@ impl Fallback {
 
     /// The one that would be asked next.
     fn current(&self) -> &Rung {
-        self.rungs().find(|r| r.rest == 0).unwrap_or(&self.first)
+        self.rungs().find(|r| r.rest == 0 && r.reader.is_available()).unwrap_or(&self.first)
     }
 }
 
@@ -93,8 +93,10 @@ impl Reader for Fallback {
         let mut failed = None;
         let mut resting = Vec::new();
         for rung in std::iter::once(&mut self.first).chain(&mut self.others) {
-            if rung.rest > 0 {
-                rung.rest -= 1;
+            let is_available = rung.reader.is_available();
+            if rung.rest > 0 || !is_available {
+                // One that is down comes back by itself: its rest is not for that.
+                rung.rest -= u64::from(rung.rest > 0 && is_available);
                 resting.push(rung);
                 continue;
             }

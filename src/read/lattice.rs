@@ -4,35 +4,80 @@
 //! business.
 
 use super::CharRead;
-use crate::{infer::Tensor, plate::Confidence};
+use crate::{
+    infer::{Tensor, description::Values},
+    plate::Confidence,
+};
 
 /// Most alternatives that are handed on per character.
 pub(super) const MAX_OTHERS: usize = 4;
 /// Alternatives less likely than this are not worth a vote.
 const LEAST_OTHER: f32 = 0.001;
+/// Probabilities below this are as good as none.
+const LEAST_PROBABILITY: f32 = 1e-7;
 /// Raw values beyond this are as certain as can be.
 const LOGIT_LIMIT: f32 = 1e4;
+
+/// How a network's numbers become a lattice.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rule<'a> {
+    pub values: Values,
+    pub temperature: f32,
+    /// Which class each of the network's own counts as; `None`: itself.
+    pub folded: Option<&'a [u16]>,
+    /// Classes after folding.
+    pub classes: usize,
+}
+
+#[cfg(test)]
+impl Rule<'_> {
+    pub(super) const fn plain() -> Self {
+        Self { values: Values::Logits, temperature: 1.0, folded: None, classes: 0 }
+    }
+}
 
 /// Positions by classes: each row sums to one.
 #[derive(Debug, Default)]
 pub(super) struct Lattice {
     classes: usize,
     probabilities: Vec<f32>,
+    row: Vec<f32>,
 }
 
 impl Lattice {
-    /// Softmax of each position's logits over `temperature`. Anything that is not a number counts as impossible.
-    pub(super) fn fill(&mut self, logits: &Tensor, temperature: f32) {
-        self.classes = logits.shape.last().copied().unwrap_or(0);
+    /// Probabilities of each position. Anything that is not a number counts as impossible.
+    pub(super) fn fill(&mut self, numbers: &Tensor, rule: Rule<'_>) {
+        let wide = numbers.shape.last().copied().unwrap_or(0);
+        self.classes = if rule.folded.is_some() { rule.classes } else { wide };
         self.probabilities.clear();
-        if self.classes == 0 {
+        if wide == 0 || self.classes == 0 {
             return;
         }
-        self.probabilities.extend_from_slice(&logits.values);
-        let whole = self.probabilities.len() / self.classes * self.classes;
-        self.probabilities.truncate(whole);
-        for row in self.probabilities.chunks_exact_mut(self.classes) {
-            softmax(row, temperature);
+        for position in numbers.values.chunks_exact(wide) {
+            self.row.clear();
+            self.row.extend_from_slice(position);
+            let is_probable = match rule.values {
+                Values::Logits => false,
+                Values::Probabilities => true,
+                Values::Either => looks_probable(position),
+            };
+            if is_probable {
+                self.row.iter_mut().for_each(|p| *p = p.max(LEAST_PROBABILITY).ln());
+            }
+            softmax(&mut self.row, rule.temperature);
+            match rule.folded {
+                None => self.probabilities.extend_from_slice(&self.row),
+                Some(folded) => {
+                    let begin = self.probabilities.len();
+                    self.probabilities.resize(begin + self.classes, 0.0);
+                    let Some(sums) = self.probabilities.get_mut(begin..) else { continue };
+                    for (p, class) in self.row.iter().zip(folded) {
+                        if let Some(sum) = sums.get_mut(usize::from(*class)) {
+                            *sum += p;
+                        }
+                    }
+                }
+            }
         }
     }
 
@@ -46,6 +91,12 @@ impl Lattice {
         // At least one, so that an empty lattice has no rows instead of a panic.
         self.probabilities.chunks_exact(self.classes.max(1))
     }
+}
+
+/// Quantisation leaves sums a little off.
+fn looks_probable(position: &[f32]) -> bool {
+    let sum: f32 = position.iter().sum();
+    (0.8..=1.2).contains(&sum) && position.iter().all(|p| (-0.01..=1.01).contains(p))
 }
 
 fn softmax(row: &mut [f32], temperature: f32) {
@@ -127,11 +178,29 @@ mod tests {
         let logits = Tensor { name: "x".into(), shape: vec![1, 2], values: vec![2.0, 0.0] };
         let sure = |temperature| {
             let mut lattice = Lattice::default();
-            lattice.fill(&logits, temperature);
+            lattice.fill(&logits, Rule { temperature, ..Rule::plain() });
             lattice.rows().next().unwrap()[0]
         };
         assert!(sure(1.0) > 0.87 && sure(1.0) < 0.89);
         assert!(sure(4.0) < sure(1.0) && sure(4.0) > 0.5);
+    }
+
+    #[test]
+    fn classes_that_count_as_the_same_are_added_up_and_all_others_are_no_character() {
+        // Blank, "a", "A", "-"; counted as A (0) or nothing (1).
+        let row = vec![0.1, 0.3, 0.5, 0.1];
+        let numbers = Tensor { name: "x".into(), shape: vec![1, 4], values: row };
+        let rule = Rule { values: Values::Either, folded: Some(&[1, 0, 0, 1]), classes: 2, ..Rule::plain() };
+        let mut lattice = Lattice::default();
+        lattice.fill(&numbers, rule);
+        let folded: Vec<f32> = lattice.rows().next().unwrap().to_vec();
+        assert!((folded[0] - 0.8).abs() < 1e-4 && (folded[1] - 0.2).abs() < 1e-4, "{folded:?}");
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_probabilities_are_logits() {
+        assert!(looks_probable(&[0.02, 0.0, 0.98]) && !looks_probable(&[0.4, -0.4, 1.0]));
+        assert!(!looks_probable(&[0.1, 0.1]) && !looks_probable(&[f32::NAN, 0.5]));
     }
 
     proptest! {
@@ -141,7 +210,7 @@ mod tests {
         ) {
             let logits = Tensor { name: "x".into(), shape: vec![values.len(), classes], values };
             let mut lattice = Lattice::default();
-            lattice.fill(&logits, 1.3);
+            lattice.fill(&logits, Rule { temperature: 1.3, ..Rule::plain() });
             for row in lattice.rows() {
                 prop_assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-3);
             }

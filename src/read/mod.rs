@@ -73,6 +73,11 @@ pub trait Reader: Send + std::fmt::Debug {
     /// Which network it is, for events.
     fn model(&self) -> &str;
 
+    /// Whether it is worth asking now; see `Engine::is_available`.
+    fn is_available(&self) -> bool {
+        true
+    }
+
     /// Reads the plate that was detected there; `None` if it says nothing that could be a plate.
     fn read(&mut self, frame: &Frame, detection: &Detection) -> Result<Option<PlateRead>, ReadError>;
 }

@@ -6,13 +6,14 @@ use super::{
     PlateRead, Quality, ReadError, Reader,
     choose::sharpness,
     ctc::Ctc,
-    lattice::{Classes, Decoded, Lattice},
+    lattice::{Classes, Decoded, Lattice, Rule},
     rectify, slots,
 };
 use crate::{
     clock::Clock,
     detect::Detection,
     frame::{Frame, Scaler},
+    geometry::Size,
     infer::{
         Description, Engine, EngineKind, InputPicture, Tensor,
         description::{Decoder, Fit, Task},
@@ -32,6 +33,8 @@ pub struct NetworkReader {
     least: f32,
     scaler: Scaler,
     crop: Vec<u8>,
+    /// The plate with its own proportions, for networks that want those.
+    narrow: Vec<u8>,
     outputs: Vec<Vec<Tensor>>,
     lattice: Lattice,
 }
@@ -54,14 +57,6 @@ impl NetworkReader {
         let description = engine.model();
         description.require(Task::Read)?;
         let (classes, kind) = positions(description)?;
-        if description.input.fit != Fit::Stretch {
-            return Err(ModelError::Unsupported {
-                file: description.file.clone(),
-                decoder: description.decoder.as_str(),
-                place: "with fit = \"letterbox\"",
-                advice: "crops are stretched to the reader's input",
-            });
-        }
         let least = least.map_or(description.score, Confidence::value);
         Ok(Self {
             clock,
@@ -70,6 +65,7 @@ impl NetworkReader {
             least,
             scaler: Scaler::default(),
             crop: Vec::new(),
+            narrow: Vec::new(),
             outputs: Vec::new(),
             lattice: Lattice::default(),
             engine,
@@ -81,7 +77,13 @@ impl NetworkReader {
         let outputs = self.outputs.first().map(Vec::as_slice).unwrap_or_default();
         description.check_outputs(outputs)?;
         let Some(logits) = outputs.first() else { return Ok(None) };
-        self.lattice.fill(logits, description.temperature);
+        let folded = match &description.decoder {
+            Decoder::Ctc { folded, .. } => folded.as_deref(),
+            _ => None,
+        };
+        let classes = self.classes.alphabet.len() + 1;
+        let (values, temperature) = (description.values, description.temperature);
+        self.lattice.fill(logits, Rule { values, temperature, folded, classes });
         Ok(match &mut self.kind {
             Positions::Ctc(ctc) => ctc.decode(&self.lattice, &self.classes),
             Positions::Slots => slots::decode(&self.lattice, &self.classes),
@@ -89,9 +91,19 @@ impl NetworkReader {
     }
 }
 
+/// Fills up to the right: text begins at the left, as these networks were trained.
+fn padded(narrow: &[u8], from: Size, to: Size, channels: u8, pad: u8, out: &mut Vec<u8>) {
+    let bytes = |width: u32| width as usize * usize::from(channels);
+    out.clear();
+    for row in narrow.chunks_exact(bytes(from.width).max(1)).take(to.height as usize) {
+        out.extend_from_slice(row);
+        out.resize(out.len() + bytes(to.width.saturating_sub(from.width)), pad);
+    }
+}
+
 fn positions(description: &Description) -> Result<(Classes, Positions), ModelError> {
     match &description.decoder {
-        Decoder::Ctc { alphabet, blank } => {
+        Decoder::Ctc { alphabet, blank, .. } => {
             Ok((Classes { alphabet: alphabet.clone(), none: *blank }, Positions::Ctc(Ctc::default())))
         }
         Decoder::Slots { alphabet, pad } => {
@@ -115,12 +127,24 @@ impl Reader for NetworkReader {
         &self.engine.model().name
     }
 
+    fn is_available(&self) -> bool {
+        self.engine.is_available()
+    }
+
     fn read(&mut self, frame: &Frame, detection: &Detection) -> Result<Option<PlateRead>, ReadError> {
         let started = self.clock.now();
         let description = self.engine.model();
         let (size, channels) = (description.input.size, description.input.channels);
         let window = rectify::window(detection, description.crop);
-        window.cut(&mut self.scaler, frame, size, channels, &mut self.crop)?;
+        match description.input.fit {
+            Fit::Stretch => window.cut(&mut self.scaler, frame, size, channels, &mut self.crop)?,
+            Fit::Letterbox { pad } => {
+                let width = (size.height as f32 * window.proportions()).round().clamp(1.0, size.width as f32);
+                let narrow = Size::new(width as u32, size.height);
+                window.cut(&mut self.scaler, frame, narrow, channels, &mut self.narrow)?;
+                padded(&self.narrow, narrow, size, channels, pad, &mut self.crop);
+            }
+        }
         let picture = InputPicture { size, channels, bytes: &self.crop };
         self.engine.run(&[picture], &mut self.outputs)?;
         let Some(Decoded { chars, confidence }) = self.decode()? else { return Ok(None) };
@@ -142,5 +166,17 @@ impl Reader for NetworkReader {
             model: self.engine.model().name.clone(),
             took: self.clock.now().since(started),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_plate_stands_at_the_left_and_grey_fills_the_rest() {
+        let mut out = Vec::new();
+        padded(&[1, 2, 3, 4], Size::new(2, 2), Size::new(4, 2), 1, 128, &mut out);
+        assert_eq!(out, [1, 2, 128, 128, 3, 4, 128, 128]);
     }
 }

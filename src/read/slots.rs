@@ -19,12 +19,12 @@ pub(super) fn decode(lattice: &Lattice, classes: &Classes) -> Option<Decoded> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::infer::Tensor;
+    use crate::{infer::Tensor, read::lattice::Rule};
 
     fn lattice(rows: &[[f32; 3]]) -> Lattice {
         let values = rows.iter().flatten().map(|p| p.ln()).collect();
         let mut lattice = Lattice::default();
-        lattice.fill(&Tensor { name: "slots".into(), shape: vec![rows.len(), 3], values }, 1.0);
+        lattice.fill(&Tensor { name: "slots".into(), shape: vec![rows.len(), 3], values }, Rule::plain());
         lattice
     }
 

@@ -151,7 +151,8 @@ pub(super) fn image(
     drop(journal);
     std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     let whole = whole?;
-    let (mut detector, reader) = networks.engines();
+    let (detector, reader) = networks.engines();
+    let mut detector = detector.context("the networks' share is measured on the CPU; leave --engine out")?;
     let mut rows = vec![network(sampler, "detector network alone", &mut detector)?];
     if let Some(mut reader) = reader {
         rows.push(network(sampler, "reader network alone", &mut reader)?);

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::*;
 use crate::{
+    access::Nearest,
     clock::SystemClock,
     fact::{Fact, Lane, Outbox, sample},
+    infer::EngineKind,
     journal::{Filter, Journal, PlateFilter, Reader, Settings},
 };
 
@@ -100,20 +102,27 @@ fn a_plate_is_erased_from_all_that_names_it_and_the_rest_stays_proven() {
     let longer = PlateText::normalise(&format!("{}X", plate(17))).unwrap();
     let mut other = sample::closed(501);
     other.passage.reading.as_mut().unwrap().text = longer.clone();
-    for one in [&lookalike, &other] {
+    let mut misread = sample::closed(502);
+    misread.reads[3].text = plate(17);
+    misread.reads[3].engine = EngineKind::Tesseract;
+    let mut near = sample::closed(503);
+    let nearest = Nearest { list: "staff".to_owned(), plate: plate(17), distance: 0.4 };
+    near.decision.as_mut().unwrap().grounds.nearest = Some(nearest);
+    for one in [&lookalike, &other, &misread, &near] {
         journal.writer().record(Fact::Closed(one.clone()));
     }
     assert!(journal.writer().flush(SOON));
 
     let erased = erase_plate(&path, &plate(17)).unwrap();
-    assert_eq!(erased, [sample::closed(17).passage.id, lookalike.passage.id]);
+    let named = [&sample::closed(17), &lookalike, &misread, &near].map(|closed| closed.passage.id);
+    assert_eq!(erased, named);
     assert_eq!(erase_plate(&path, &plate(17)).unwrap(), []);
     let mut reader = Reader::open(&path).unwrap();
     let of =
         |text: &PlateText| Filter { plate: Some(PlateFilter::Exactly(text.clone())), ..Filter::default() };
     assert_eq!(reader.count(&of(&plate(17))).unwrap(), 0);
     assert_eq!(reader.count(&of(&longer)).unwrap(), 1, "a plate that only contains it stays");
-    assert_eq!(reader.count(&Filter::default()).unwrap(), 202, "the passages stay");
+    assert_eq!(reader.count(&Filter::default()).unwrap(), 204, "the passages stay");
     let record_of = reader.passage(erased[0]).unwrap().unwrap();
     assert!(record_of.erased && record_of.passage.reading.is_none() && record_of.reads.is_empty());
     assert_eq!(record_of.passage.frames, 31, "what names nobody stays");
@@ -122,10 +131,10 @@ fn a_plate_is_erased_from_all_that_names_it_and_the_rest_stays_proven() {
     record(&journal, 200..210);
     let mut outbox = journal.pending_facts().unwrap();
     let told = outbox.undelivered(0, Lane::Everything, 1000).unwrap();
-    assert_eq!(told.iter().map(|one| one.seq).collect::<Vec<_>>(), (1..=422).collect::<Vec<_>>());
+    assert_eq!(told.iter().map(|one| one.seq).collect::<Vec<_>>(), (1..=424).collect::<Vec<_>>());
     let health = verify(&path).unwrap();
     assert!(health.is_sound(), "{health:?}");
-    assert_eq!(health.chain.erased, 3, "its decision, its passage, and the other's runner-up");
+    assert_eq!(health.chain.erased, 5, "its decision, its passage, a runner-up, a read, and a nearest entry");
 
     drop((reader, outbox));
     assert_eq!(journal.close(SOON), 0);
