@@ -20,6 +20,7 @@
 
 mod broker;
 mod document;
+mod gates;
 mod hailo;
 mod hours;
 mod keys;
@@ -32,6 +33,7 @@ mod schema;
 mod secret;
 mod show;
 mod values;
+mod wires;
 
 use std::{
     path::{Path, PathBuf},
@@ -52,6 +54,7 @@ use crate::{
     secret::Secret,
     track,
 };
+pub use gates::{Gate, Output as GateOutput};
 pub use hours::When;
 pub use keys::defaults;
 pub use report::{Report, Severity};
@@ -78,6 +81,8 @@ pub struct Config {
     pub access: access::Rules,
     /// Checked: `access::Lists::load` takes them.
     pub lists: access::Configured,
+    pub gates: Vec<Gate>,
+    pub control: Control,
     /// `None`: nobody is told.
     pub mqtt: Option<Mqtt>,
     pub log: Log,
@@ -173,6 +178,12 @@ pub struct Mqtt {
     pub home_assistant: publish::HomeAssistant,
     /// First part of Home Assistant's own topics.
     pub discovery_prefix: String,
+}
+
+/// Where commands are given to the running daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Control {
+    pub socket: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

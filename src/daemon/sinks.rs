@@ -1,4 +1,4 @@
-//! Where facts go: into the journal (and by its outbox to the broker), into the log, onto the screen.
+//! Where facts go: decisions to the gates, and everything into the journal (and by its outbox to the broker), into the log, onto the screen.
 //!
 //! The journal forgets nothing; the screen is told if it keeps up. Called by the camera units, never waits long.
 
@@ -8,8 +8,12 @@ use std::sync::{
     mpsc::{SyncSender, TrySendError},
 };
 
+use super::gates::Doors;
 use crate::{
-    fact::Fact,
+    fact::{
+        Fact,
+        gate::{Cause, Release, Step},
+    },
     journal::{Handed, Writer},
 };
 
@@ -17,6 +21,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Sinks {
     journal: Writer,
+    doors: Doors,
     screen: Option<SyncSender<Fact>>,
     /// Plates may stand in the log.
     log_plates: bool,
@@ -31,29 +36,43 @@ pub(super) struct Counts {
 }
 
 impl Sinks {
-    pub(super) fn new(journal: Writer, screen: Option<SyncSender<Fact>>, log_plates: bool) -> Self {
-        Self { journal, screen, log_plates, counts: Arc::default() }
+    pub(super) fn new(
+        journal: Writer,
+        doors: Doors,
+        screen: Option<SyncSender<Fact>>,
+        log_plates: bool,
+    ) -> Self {
+        Self { journal, doors, screen, log_plates, counts: Arc::default() }
     }
 
     pub(super) fn counts(&self) -> &Arc<Counts> {
         &self.counts
     }
 
-    /// Hands a fact on.
+    /// Hands a fact on: a decision to its gates before anything else.
     pub(super) fn take(&self, fact: Fact) {
+        let refused = match &fact {
+            Fact::Decided(decided) => self.doors.consider(decided),
+            Fact::Closed(_) | Fact::Gate(_) => Vec::new(),
+        };
+        self.record(fact);
+        refused.into_iter().for_each(|event| self.record(Fact::Gate(event)));
+    }
+
+    fn record(&self, fact: Fact) {
         self.log(&fact);
         if let Some(screen) = &self.screen
             && let Err(TrySendError::Full(_)) = screen.try_send(fact.clone())
         {
             self.counts.unprinted.fetch_add(1, Ordering::Relaxed);
         }
-        let passage = fact.passage();
+        let id = fact.id();
         match self.journal.record(fact) {
             Handed::Queued => {}
-            Handed::Spilled => tracing::debug!(%passage, "the journal is slow; the fact waits in memory"),
+            Handed::Spilled => tracing::debug!(%id, "the journal is slow; the fact waits in memory"),
             Handed::Lost => {
                 // Counted by the journal, and each one is a loss that somebody has to know of.
-                tracing::error!(%passage, "fact lost: the journal does not take it and the reserve is full");
+                tracing::error!(%id, "fact lost: the journal does not take it and the reserve is full");
             }
         }
     }
@@ -78,6 +97,20 @@ impl Sinks {
                 plate = self.shown(c.passage.reading.as_ref()),
                 "passage closed"
             ),
+            Fact::Gate(e) => {
+                let (order, gate, step, reason) = (&e.order, &e.gate, e.step.as_str(), e.step.reason());
+                let (by, why) = match &e.cause {
+                    Cause::Passage { passage, .. } => (format!("passage {passage}"), None),
+                    Cause::Manual { by, reason } => (by.clone(), Some(reason)),
+                };
+                match &e.step {
+                    Step::Failed(error) => tracing::error!(%gate, %order, by, why, error, "gate {step}"),
+                    Step::Released { why: Release::Guard, .. } => {
+                        tracing::error!(%gate, %order, by, why, reason, "gate {step}");
+                    }
+                    _ => tracing::info!(%gate, %order, by, why, reason, "gate {step}"),
+                }
+            }
         }
     }
 

@@ -1,8 +1,10 @@
-//! What happened, in the words that floor 3 records, tells and acts upon: the two facts of a passage.
+//! What happened, in the words that floor 3 records, tells and acts upon: the two facts of a passage, and what
+//! became of each order to a gate.
 //!
 //! A passage makes two facts with one id: *decided* as soon as the vote is sure, *closed* when the vehicle has
-//! left. The journal keeps them, `publish` tells of them; [`Outbox`] is the door between those two strangers.
+//! left. A gate makes one for every step of every order ([`gate`]). The journal keeps them, `publish` tells of them; [`Outbox`] is the door between those two strangers.
 
+pub mod gate;
 pub mod sample;
 
 use std::time::Duration;
@@ -17,19 +19,23 @@ use crate::{
     passage::{Cast, Passage, PassageId, Reading, Receipt},
     plate::{Confidence, PlateText},
 };
+pub use gate::{GateEvent, GateId};
 
 /// Something that happened and must not be forgotten.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Fact {
     Decided(Decided),
     Closed(Closed),
+    Gate(GateEvent),
 }
 
 impl Fact {
-    pub const fn passage(&self) -> PassageId {
+    /// What names it among the facts of its kind: the passage, or the gate's event.
+    pub const fn id(&self) -> Uuid {
         match self {
-            Self::Decided(decided) => decided.passage,
-            Self::Closed(closed) => closed.passage.id,
+            Self::Decided(decided) => decided.passage.0,
+            Self::Closed(closed) => closed.passage.id.0,
+            Self::Gate(event) => event.id,
         }
     }
 }

@@ -155,7 +155,7 @@ impl<'a> Vote<'a> {
 }
 
 /// Stage times since capture: the monotonic time line itself means nothing once the daemon has stopped.
-fn latencies(receipt: &Receipt) -> [Option<i64>; 7] {
+pub(super) fn latencies(receipt: &Receipt) -> [Option<i64>; 7] {
     let stages = [
         receipt.decoded,
         receipt.detected,

@@ -8,6 +8,7 @@ pub mod bench;
 mod cells;
 mod file;
 mod find;
+mod gates;
 mod grounds;
 mod inserts;
 mod lists;

@@ -6,11 +6,12 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::{
+    gates,
     queue::Queue,
     reader::{self, ReaderError},
     selects,
     words::Words,
-    writer::{KIND_CLOSED, KIND_DECIDED},
+    writer::{KIND_CLOSED, KIND_DECIDED, KIND_GATE},
 };
 use crate::fact::{Closed, Fact, Lane, Outbox, OutboxError, Undelivered};
 
@@ -57,6 +58,10 @@ impl PendingFacts {
     }
 
     fn fact(&mut self, pending: &Pending) -> rusqlite::Result<Option<Fact>> {
+        if pending.kind == KIND_GATE {
+            let event = gates::select_event(&self.db, &mut self.words, &pending.id)?;
+            return Ok(event.map(Fact::Gate));
+        }
         let decided = selects::select_decision(&self.db, &mut self.words, &pending.id)?;
         match pending.kind {
             KIND_DECIDED => Ok(decided.map(Fact::Decided)),

@@ -7,12 +7,12 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, types::Value};
 
 use super::{
     find::{self, IdPrefix},
-    schema, selects,
+    gates, schema, selects,
     words::Words,
 };
 use crate::{
     access::Decision,
-    fact::{Decided, ReadSummary},
+    fact::{Decided, GateId, ReadSummary},
     frame::CameraId,
     passage::{Passage, PassageId},
     plate::PlateText,
@@ -140,6 +140,15 @@ impl Reader {
     pub fn reads(&mut self, passage: &Passage) -> Result<Vec<ReadSummary>, ReaderError> {
         selects::select_reads(&self.db, passage.id.0.as_bytes(), passage.reading.as_ref())
             .map_err(|error| self.failed(error))
+    }
+
+    /// Passages that this gate was opened for since then, with their plates as far as they are kept.
+    pub fn let_in_since(
+        &self,
+        gate: &GateId,
+        since: Timestamp,
+    ) -> Result<Vec<(PassageId, Option<PlateText>)>, ReaderError> {
+        gates::let_in_since(&self.db, &self.words, gate, since).map_err(|error| self.failed(error))
     }
 
     fn failed(&self, error: rusqlite::Error) -> ReaderError {

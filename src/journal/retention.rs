@@ -45,6 +45,12 @@ pub(super) fn erase_before(
             transaction.prepare_cached(sql)?.execute([id])?;
         }
     }
+    // Events of gates, which hold no plate but say who was where and when.
+    const EVENTS: &str = "DELETE FROM gate_events WHERE id IN
+        (SELECT id FROM gate_events WHERE id < ?1 AND at < ?2 ORDER BY id LIMIT ?3)";
+    let events =
+        transaction.prepare_cached(EVENTS)?.execute((oldest_id(time), time.as_microsecond(), limit))?;
+    erased.more |= events == limit;
     // The outbox in its own order: rows this old at its head. A younger row of an erased passage is dropped when
     // it is its turn to be delivered.
     let old: Vec<u64> = {
@@ -77,7 +83,7 @@ fn pick(db: &Connection, sql: &str, time: Timestamp, limit: usize) -> rusqlite::
 }
 
 /// No id made at `time` or later sorts before this.
-fn oldest_id(time: Timestamp) -> [u8; 16] {
+pub(super) fn oldest_id(time: Timestamp) -> [u8; 16] {
     let millis = u128::try_from(time.as_millisecond()).unwrap_or(0) & 0xffff_ffff_ffff;
     (millis << 80).to_be_bytes()
 }

@@ -9,10 +9,11 @@ use uuid::Uuid;
 const APPLICATION_ID: i32 = 0x414d_534c;
 
 /// What each step does. Step n brings a database from version n-1 to n.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("migrations/0001_passages.sql"),
     include_str!("migrations/0002_outbox.sql"),
     include_str!("migrations/0003_lists.sql"),
+    include_str!("migrations/0004_gates.sql"),
 ];
 
 /// The version that this program writes.

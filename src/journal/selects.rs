@@ -149,7 +149,7 @@ pub(super) fn chars(db: &Connection, id: &[u8]) -> Result<Vec<CharRead>> {
 struct BadBytes;
 
 /// A receipt whose capture is moment zero.
-fn receipt(row: &Row<'_>, at: usize) -> Result<Receipt> {
+pub(super) fn receipt(row: &Row<'_>, at: usize) -> Result<Receipt> {
     let stage = |offset: usize| -> Result<Option<Moment>> {
         let micros: Option<i64> = row.get(at + offset)?;
         Ok(micros.map(|micros| Moment::from_micros(u64::try_from(micros).unwrap_or(0))))

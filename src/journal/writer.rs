@@ -6,7 +6,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior, params};
 use tokio::sync::watch;
 
 use super::{
-    Settings, inserts, memory,
+    Settings, gates, inserts, memory,
     queue::{Queue, Work},
     retention,
     stats::Stats,
@@ -23,6 +23,7 @@ const ERASED_AT_ONCE: usize = 500;
 /// Kinds of outbox rows, as the column `kind` holds them.
 pub(super) const KIND_DECIDED: i64 = 0;
 pub(super) const KIND_CLOSED: i64 = 1;
+pub(super) const KIND_GATE: i64 = 2;
 
 #[derive(Debug)]
 pub(super) struct Writing {
@@ -117,7 +118,7 @@ impl Writing {
                         Err(error) if is_the_disks(&error) => return Err(error),
                         Err(error) => {
                             Stats::add(&self.stats.refused, 1);
-                            tracing::error!(passage = %fact.passage(), %error, "the journal refuses a fact");
+                            tracing::error!(id = %fact.id(), %error, "the journal refuses a fact");
                         }
                         Ok(()) => {}
                     }
@@ -200,23 +201,24 @@ impl Batch<'_> {
                     (inserts::insert_decision(self.db, self.words, decided)?, KIND_DECIDED)
                 }
                 Fact::Closed(closed) => (self.close(closed)?, KIND_CLOSED),
+                Fact::Gate(event) => (gates::insert_event(self.db, self.words, event)?, KIND_GATE),
             };
             if !new {
                 self.outcome.duplicates += 1;
                 continue;
             }
             self.outcome.recorded += 1;
-            let effects = match fact {
-                Fact::Decided(decided) => &decided.effects,
-                Fact::Closed(closed) => &closed.effects,
-            };
-            memory::write(self.db, effects)?;
+            match fact {
+                Fact::Decided(decided) => memory::write(self.db, &decided.effects)?,
+                Fact::Closed(closed) => memory::write(self.db, &closed.effects)?,
+                Fact::Gate(_) => {}
+            }
             if self.settings.outbox {
                 self.outcome.seq += 1;
                 self.db.prepare_cached("INSERT INTO outbox VALUES (?1, ?2, ?3, ?4)")?.execute(params![
                     self.outcome.seq,
                     kind,
-                    fact.passage().0.as_bytes(),
+                    fact.id().as_bytes(),
                     self.now,
                 ])?;
                 self.outcome.enqueued += 1;
