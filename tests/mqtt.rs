@@ -213,7 +213,7 @@ fn nothing_is_lost_while_the_broker_dies_and_comes_back() {
 
 #[test]
 fn a_live_decision_overtakes_the_backlog() {
-    let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true") else { return };
+    let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true\npersistence false") else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut slow = settings(mosquitto.port);
     slow.window = 8;
