@@ -2,20 +2,20 @@
 //!
 //! # Bird's-eye view
 //!
-//! A frame comes in at a camera and a fact goes out to a journal, a broker and (later) a gate. In between, data
+//! A frame comes in at a camera and a fact goes out to a journal, a broker and a gate. In between, data
 //! flows one way, and each stage is a folder named for what it does:
 //!
 //! ```text
-//! capture > detect > track > read > passage > access > journal, publish
-//! frame     boxes    same    one    one       may it   recorded, told
+//! capture > detect > track > read > passage > access > journal, publish, gate
+//! frame     boxes    same    one    one       may it   recorded, told, acted upon
 //!                    plate   text   visit     pass?
 //! ```
 //!
 //! [`capture`] hands out [`frame::Frame`]s from V4L2, RTSP and recordings. [`detect`] finds plates in a frame,
 //! [`track`] says which of them is the same plate as before, [`read`] reads the crops worth reading, [`passage`]
 //! votes over the reads of a track and turns it into one vehicle's visit, [`access`] decides about it.
-//! [`journal`] keeps the fact (and, in the same transaction, the outbox row), [`publish`] delivers the outbox and
-//! hears what others ask for, which the daemon does.
+//! [`gate`] asks a gate to open, before anything is written down; [`journal`] keeps the fact (and, in the same
+//! transaction, the outbox row), [`publish`] delivers the outbox and hears what others ask for, which the daemon does.
 //! [`daemon`] is the only place where stages are built and joined; [`cli`] holds the words that people type.
 //!
 //! Start reading at [`daemon::pipeline`]: it is the whole chain for one camera, without threads.
@@ -25,7 +25,7 @@
 //! ```text
 //! floor 5   main.rs  cli/                               words the admin types
 //! floor 4   config/  daemon/                            reading, wiring, supervising, reporting
-//! floor 3   journal/  publish/                          record | tell      (strangers to each other)
+//! floor 3   journal/  publish/  gate/                   record | tell | act  (strangers to each other)
 //! floor 2   capture/ > detect/ > track/ > read/ > passage/ > access/ > fact/   the one-way chain, and what it found
 //! floor 1   infer/                                      engines: what runs a network (infer/hailo/: on the NPU)
 //! floor 0   geometry clock shutdown mailbox backoff secret plate/ frame/         vocabulary and tools
@@ -66,6 +66,7 @@ pub mod daemon;
 pub mod detect;
 pub mod fact;
 pub mod frame;
+pub mod gate;
 pub mod geometry;
 pub mod infer;
 pub mod journal;

@@ -58,6 +58,7 @@ fn daemon(folder: &Path, settings: Settings) -> Daemon {
         recorded: journal.recorded(),
         status: watched,
         orders: None,
+        calls: amslpr::publish::calls().1,
     };
     let publisher = Publisher::start(settings, sources, clock).unwrap();
     Daemon { journal, publisher, status }
@@ -212,7 +213,7 @@ fn nothing_is_lost_while_the_broker_dies_and_comes_back() {
 
 #[test]
 fn a_live_decision_overtakes_the_backlog() {
-    let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true") else { return };
+    let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true\npersistence false") else { return };
     let folder = tempfile::tempdir().unwrap();
     let mut slow = settings(mosquitto.port);
     slow.window = 8;

@@ -42,6 +42,7 @@ fn publisher(journal: &Journal, port: u16, clock: Arc<dyn Clock>) -> (Publisher,
         recorded: journal.recorded(),
         status: watched,
         orders: None,
+        calls: amslpr::publish::calls().1,
     };
     let mut settings = Settings::new("127.0.0.1", "pi-1").unwrap();
     settings.broker.port = port;

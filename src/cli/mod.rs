@@ -9,6 +9,7 @@ pub mod config;
 pub mod doctor;
 pub mod eval;
 pub mod explain;
+pub mod gate;
 pub mod journal;
 pub mod passages;
 pub mod plates;
@@ -77,6 +78,8 @@ enum Command {
     Config(config::Args),
     /// Look at the machine and say what is wrong with it and what to do.
     Doctor(doctor::Args),
+    /// Open a gate by hand; bring the lines of a daemon that is gone to rest.
+    Gate(gate::Args),
     /// Measure accuracy on pictures whose plates are known.
     Eval(eval::Args),
     /// Measure speed, stage by stage.
@@ -104,6 +107,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, allocator: Allocator) -> Ex
         Command::Check(args) => check::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Gate(args) => gate::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args, allocator),
     };

@@ -207,7 +207,7 @@ fn is_this_machine(host: &str) -> bool {
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn is_topic(prefix: &str) -> bool {
+pub(super) fn is_topic(prefix: &str) -> bool {
     !prefix.is_empty()
         && prefix.len() <= 200
         && !prefix.starts_with('$')

@@ -4,6 +4,8 @@
 //! read stands in `schema`, what it means in `meaning`; tests hold the three together: every default shown here is
 //! loaded and must give the built-in one, and every key of the schema must be shown here.
 
+mod access;
+
 /// A table and its keys, in the order in which they are shown.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -27,7 +29,8 @@ const fn key(name: &'static str, value: &'static str, about: &'static str) -> Ke
     Key { name, value, about }
 }
 
-pub(super) const TABLES: &[Table] = &[
+/// What stands before lists and gates.
+const WATCHING: &[Table] = &[
     Table {
         path: "",
         header: "",
@@ -81,7 +84,7 @@ pub(super) const TABLES: &[Table] = &[
             key(
                 "never-store",
                 "[]",
-                "Lists whose plates leave no trace but a count: residents, perhaps. Who of them is\ninside and what they used of their passes is forgotten at a restart.",
+                "Lists whose plates leave no trace but a count, and that a gate was opened: residents, perhaps. Who of them is\ninside and what they used of their passes is forgotten at a restart.",
             ),
         ],
     },
@@ -380,105 +383,10 @@ pub(super) const TABLES: &[Table] = &[
             "Countries whose formats may repair a read, such as [\"ro\", \"de\"]. None: texts stay as they were read.",
         )],
     },
-    Table {
-        path: "list",
-        header: "[[list]]",
-        about: "A list of plates. One such table per list.",
-        keys: &[
-            key("name", "\"residents\"", "For example. Stands in every decision that the list settles."),
-            key(
-                "kind",
-                "\"allow\"",
-                "For example. \"allow\" lets in, \"block\" wins over every allow list, \"watch\" only tells.",
-            ),
-            key(
-                "plates",
-                "[{ plate = \"B 123 ABC\", note = \"Anna's van\" }, { plate = \"IS 07 XYZ\", until = \"2026-12-24\", uses = 2 }]",
-                "For example. The plates, written as you like. Besides a note an entry may have: from and until (days or times),\nschedule, and for guests on allow lists uses (times to be let in) and lasts (\"4h\" from the first time on).",
-            ),
-            key(
-                "file",
-                "\"residents.csv\"",
-                "For example. More plates: a CSV file with the columns plate and note, or with a first line that names some of\nplate, note, from, until, uses, lasts, schedule.",
-            ),
-            key(
-                "tolerant",
-                "false",
-                "Also match plates that differ only in look-alike characters, such as 0 and O. Not for block lists.",
-            ),
-            key("schedule", "\"office\"", "For example. It holds only while this [[schedule]] is open."),
-            key(
-                "cameras",
-                "[\"north-gate\"]",
-                "For example. It holds only for these cameras. Without it for all.",
-            ),
-            key(
-                "capacity",
-                "false",
-                "Vehicles of this list that may be inside at a time, such as 3; or false.",
-            ),
-        ],
-    },
-    Table {
-        path: "list.plates",
-        header: "",
-        about: "",
-        keys: &[
-            key("plate", "\"B 123 ABC\"", "For example."),
-            key("note", "\"Anna's van\"", "For example."),
-            key("from", "\"2026-12-01\"", "For example."),
-            key("until", "\"2026-12-24\"", "For example."),
-            key("uses", "3", "For example."),
-            key("lasts", "\"4h\"", "For example."),
-            key("schedule", "\"office\"", "For example."),
-        ],
-    },
-    Table {
-        path: "access",
-        header: "[access]",
-        about: "What holds for all lists.",
-        keys: &[
-            key(
-                "anti-passback",
-                "\"off\"",
-                "A plate that comes in twice without leaving in between: \"soft\" tells, \"hard\" refuses it. Needs cameras\nwith role = \"entry\" and \"exit\".",
-            ),
-            key(
-                "capacity",
-                "false",
-                "Vehicles of all allow lists that may be inside at a time, such as 40; or false.",
-            ),
-            key(
-                "longest-stay",
-                "\"24h\"",
-                "A vehicle that was not seen leaving is taken for gone after this time.",
-            ),
-        ],
-    },
-    Table {
-        path: "schedule",
-        header: "[[schedule]]",
-        about: "Weekly hours, for lists and entries that name them. One such table per schedule.",
-        keys: &[
-            key("name", "\"office\"", "For example. How lists and entries call it."),
-            key(
-                "hours",
-                "[\"mon-fri 07:00-18:00\", \"sat 22:00-06:00\"]",
-                "For example. Days and times; what ends after midnight belongs to the day it begins on.",
-            ),
-            key(
-                "zone",
-                "\"system\"",
-                "The time zone of the hours, such as \"Europe/Bucharest\", or this machine's.",
-            ),
-            key("holidays", "[\"2026-12-25\"]", "For example. Days on which it has other hours:"),
-            key(
-                "on-holidays",
-                "\"closed\"",
-                "\"closed\", \"like-sunday\", or \"ignored\": a day like any other.",
-            ),
-        ],
-    },
+];
+
+/// What stands behind lists and gates.
+const TELLING: &[Table] = &[
     Table {
         path: "mqtt",
         header: "[mqtt]",
@@ -555,11 +463,16 @@ pub(super) const TABLES: &[Table] = &[
     },
 ];
 
+/// All tables, in the order in which they are shown.
+pub(super) fn tables() -> impl Iterator<Item = &'static Table> + Clone {
+    [WATCHING, access::TABLES, TELLING].into_iter().flatten()
+}
+
 /// Names that may stand in this table; empty if there is no such table.
 pub(super) fn known_in(path: &str) -> Vec<&'static str> {
     let mut names: Vec<&'static str> =
-        TABLES.iter().filter(|t| t.path == path).flat_map(|t| t.keys).map(|k| k.name).collect();
-    let deeper = TABLES.iter().filter_map(|t| match path {
+        tables().filter(|t| t.path == path).flat_map(|t| t.keys).map(|k| k.name).collect();
+    let deeper = tables().filter_map(|t| match path {
         "" => Some(t.path),
         _ => t.path.strip_prefix(path)?.strip_prefix('.'),
     });
@@ -573,7 +486,7 @@ pub(super) fn known_in(path: &str) -> Vec<&'static str> {
 
 /// The header of the table that has a key of this name.
 pub(super) fn table_of(name: &str) -> Option<&'static str> {
-    let mut tables = TABLES.iter().filter(|t| !t.header.is_empty() && t.keys.iter().any(|k| k.name == name));
+    let mut tables = tables().filter(|t| !t.header.is_empty() && t.keys.iter().any(|k| k.name == name));
     match (tables.next(), tables.next()) {
         (Some(table), None) => table.header.lines().last(),
         _ => None,
@@ -588,9 +501,9 @@ pub fn defaults() -> String {
          # folder of the file that they stand in.\n\
          #\n\
          # Files in conf.d/ beside this one are read too, in the order of their names. A table stands in one file;\n\
-         # [[camera]], [[list]] and [[schedule]] add up. `amslpr check` says everything that is wrong.\n",
+         # [[camera]], [[list]], [[schedule]] and [[gate]] add up. `amslpr check` says everything that is wrong.\n",
     );
-    let shown = TABLES.iter().filter(|t| t.path.is_empty() || !t.header.is_empty());
+    let shown = tables().filter(|t| t.path.is_empty() || !t.header.is_empty());
     for table in shown {
         text.push('\n');
         for line in table.about.lines() {

@@ -3,13 +3,16 @@
 //! Every problem found here goes into the report and a stand-in takes the value's place, so that the rest is
 //! checked too. Nobody runs with a stand-in: a report with errors is all that `load` gives then.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde_spanned::Spanned;
 
 use super::{
-    Camera, CameraFormat, Config, Engine, Health, Journal, Log, LogLevel, Login, Role, Source, Transport,
-    broker, hailo, hours, lists,
+    Camera, CameraFormat, Config, Control, Engine, Health, Journal, Log, LogLevel, Login, Role, Source,
+    Transport, broker, gates, hailo, hours, lists,
     merge::{Merged, Placed},
     report::{FileId, Problem, Report, Span},
     schema::{self, Key},
@@ -35,6 +38,8 @@ pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mu
     let mut context = Context { merged, credentials, report };
     let cameras = context.cameras();
     let schedules = hours::schedules(&mut context);
+    let lists = lists::interpret(&mut context, schedules, &cameras);
+    let gates = gates::interpret(&mut context, &cameras, &lists.lists);
     Config {
         journal: context.journal(),
         evidence: storage::evidence(&context),
@@ -47,7 +52,9 @@ pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mu
         regions: context.passage().regions,
         passage: context.passage(),
         access: hours::rules(&context),
-        lists: lists::interpret(&mut context, schedules, &cameras),
+        lists,
+        gates,
+        control: context.control(),
         mqtt: broker::interpret(&mut context),
         log: context.log(),
         health: context.health(),
@@ -339,7 +346,12 @@ impl Context<'_> {
         })
     }
 
-    fn login(&mut self, username: &Key<String>, password: &Key<SecretPlace>, table: &Span) -> Option<Login> {
+    pub(super) fn login(
+        &mut self,
+        username: &Key<String>,
+        password: &Key<SecretPlace>,
+        table: &Span,
+    ) -> Option<Login> {
         let secret = password.as_ref().and_then(|place| self.secret(place, table.file));
         match (username, password) {
             (Some(username), Some(_)) => {
@@ -434,6 +446,14 @@ impl Context<'_> {
                 None
             }
         }
+    }
+
+    fn control(&self) -> Control {
+        let usual = PathBuf::from("/run/amslpr/control.sock");
+        let written =
+            self.merged.control.as_ref().and_then(|table| Some((table.file, table.get().socket.as_ref()?)));
+        let socket = written.map_or(usual, |(file, place)| self.merged.folder(file).join(&place.get_ref().0));
+        Control { socket }
     }
 
     fn log(&self) -> Log {

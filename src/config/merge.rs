@@ -1,6 +1,6 @@
 //! Several files make one configuration: the main file and `conf.d/*.toml` beside it, in the order of their names.
 //!
-//! A table belongs to one file; the tables of an array (`[[camera]]`, `[[list]]`) add up. Nothing is merged more
+//! A table belongs to one file; the tables of an array (`[[camera]]`, `[[list]]`, `[[gate]]`) add up. Nothing is merged more
 //! deeply than that: who reads one table has seen all of it.
 
 use std::{
@@ -56,6 +56,8 @@ pub(super) struct Merged {
     pub lists: Vec<Placed<schema::List>>,
     pub access: Option<Placed<schema::Access>>,
     pub schedules: Vec<Placed<schema::Schedule>>,
+    pub gates: Vec<Placed<schema::Gate>>,
+    pub control: Option<Placed<schema::Control>>,
     pub mqtt: Option<Placed<schema::Mqtt>>,
     pub log: Option<Placed<schema::Log>>,
     pub health: Option<Placed<schema::Health>>,
@@ -78,6 +80,7 @@ impl Merged {
             .map(Placed::span)
             .chain(self.lists.iter().map(Placed::span))
             .chain(self.schedules.iter().map(Placed::span))
+            .chain(self.gates.iter().map(Placed::span))
             .filter(|other| other.file == table.file && other.bytes.start > table.bytes.start)
             .map(|other| other.bytes.start)
             .min()
@@ -164,12 +167,14 @@ fn add(path: &Path, merged: &mut Merged, report: &mut Report) {
     one("passage", &mut merged.passage, file.passage, id, report);
     one("plate", &mut merged.plate, file.plate, id, report);
     one("access", &mut merged.access, file.access, id, report);
+    one("control", &mut merged.control, file.control, id, report);
     one("mqtt", &mut merged.mqtt, file.mqtt, id, report);
     one("log", &mut merged.log, file.log, id, report);
     one("health", &mut merged.health, file.health, id, report);
     merged.cameras.extend(file.camera.into_iter().map(|value| Placed { file: id, value }));
     merged.schedules.extend(file.schedule.into_iter().map(|value| Placed { file: id, value }));
     merged.lists.extend(file.list.into_iter().map(|value| Placed { file: id, value }));
+    merged.gates.extend(file.gate.into_iter().map(|value| Placed { file: id, value }));
 }
 
 /// Keeps the first table of a name; a second one in another file is a problem that shows both.

@@ -20,6 +20,7 @@
 
 mod broker;
 mod document;
+mod gates;
 mod hailo;
 mod hours;
 mod keys;
@@ -33,6 +34,7 @@ mod secret;
 mod show;
 mod storage;
 mod values;
+mod wires;
 
 use std::{
     path::{Path, PathBuf},
@@ -54,6 +56,7 @@ use crate::{
     secret::Secret,
     track,
 };
+pub use gates::{Gate, Output as GateOutput};
 pub use hours::When;
 pub use keys::defaults;
 pub use report::{Report, Severity};
@@ -83,6 +86,8 @@ pub struct Config {
     pub access: access::Rules,
     /// Checked: `access::Lists::load` takes them.
     pub lists: access::Configured,
+    pub gates: Vec<Gate>,
+    pub control: Control,
     /// `None`: nobody is told.
     pub mqtt: Option<Mqtt>,
     pub log: Log,
@@ -190,6 +195,12 @@ pub struct Mqtt {
     pub home_assistant: publish::HomeAssistant,
     /// First part of Home Assistant's own topics.
     pub discovery_prefix: String,
+}
+
+/// Where commands are given to the running daemon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Control {
+    pub socket: PathBuf,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use super::{
         ListKindWord, Name, OffOr, PaceWord, Place, PlateWord, PowerWord, PrivacyWord, RegionCode, RoleWord,
         RtspUrl, Time, TransportWord, Within,
     },
+    wires::{BitsWord, LineWord, MethodWord, PullWord, RelayUrl},
 };
 
 /// A value and where it stands.
@@ -40,6 +41,9 @@ pub(super) struct File {
     pub access: Key<Access>,
     #[serde(default)]
     pub schedule: Vec<Spanned<Schedule>>,
+    #[serde(default)]
+    pub gate: Vec<Spanned<Gate>>,
+    pub control: Key<Control>,
     pub mqtt: Key<Mqtt>,
     pub log: Key<Log>,
     pub health: Key<Health>,
@@ -261,6 +265,74 @@ pub(super) struct Schedule {
     pub zone: Key<ZoneWord>,
     pub holidays: Key<Vec<DayWord>>,
     pub on_holidays: Key<HolidayWord>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Gate {
+    pub name: Key<Name>,
+    pub cameras: Key<Vec<Spanned<Name>>>,
+    pub pulse: Key<Time>,
+    pub gap: Key<Time>,
+    pub hold_off: Key<Time>,
+    pub valid: Key<Time>,
+    pub gpio: Key<GateGpio>,
+    pub mqtt: Key<GateMqtt>,
+    pub http: Key<GateHttp>,
+    pub wiegand: Key<GateWiegand>,
+    pub interlock: Key<GateInput>,
+    pub presence: Key<GateInput>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct GateGpio {
+    pub line: Key<LineWord>,
+    pub active_low: Key<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct GateMqtt {
+    pub topic: Key<String>,
+    pub payload: Key<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct GateHttp {
+    pub url: Key<RelayUrl>,
+    pub release_url: Key<RelayUrl>,
+    pub method: Key<MethodWord>,
+    pub username: Key<String>,
+    pub password: Key<SecretPlace>,
+    pub timeout: Key<Time>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct GateWiegand {
+    pub d0: Key<LineWord>,
+    pub d1: Key<LineWord>,
+    pub active_low: Key<bool>,
+    pub bits: Key<BitsWord>,
+    pub cards: Key<Place>,
+    pub manual_card: Key<Count<0, 4_294_967_295>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct GateInput {
+    pub line: Key<LineWord>,
+    pub active_low: Key<bool>,
+    pub pull: Key<PullWord>,
+    pub debounce: Key<Time>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Control {
+    pub socket: Key<Place>,
 }
 
 #[derive(Debug, Default, Deserialize)]

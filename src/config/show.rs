@@ -10,7 +10,7 @@ use toml::{
 };
 
 use super::{
-    keys::{Key, TABLES, Table, known_in},
+    keys::{Key, Table, known_in, tables},
     report::{FileId, Sources},
 };
 
@@ -33,7 +33,7 @@ pub(super) fn show(sources: &Sources) -> String {
         .map(|(file, values, places)| Given { values, places: places.get_ref(), file: *file })
         .collect();
     let mut page = Page { sources, text: String::new() };
-    for table in TABLES.iter().filter(|table| !table.path.contains('.')) {
+    for table in tables().filter(|table| !table.path.contains('.')) {
         if table.path.is_empty() {
             page.keys(table, files.first().copied());
             continue;
@@ -88,7 +88,7 @@ impl Page<'_> {
         let header = if several { format!("[[{}]]", table.path) } else { format!("[{}]", table.path) };
         self.text.push_str(&format!("\n{header}\n"));
         self.keys(table, given);
-        for inner in TABLES {
+        for inner in tables() {
             let Some(name) = inner.path.strip_prefix(table.path).and_then(|rest| rest.strip_prefix('.'))
             else {
                 continue;

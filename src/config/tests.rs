@@ -16,7 +16,7 @@ fn folder(main: &str, more: &[(&str, &str)]) -> tempfile::TempDir {
     fs::write(dir.path().join("amslpr.toml"), main).unwrap();
     fs::create_dir(dir.path().join("conf.d")).unwrap();
     fs::create_dir(dir.path().join("credentials")).unwrap();
-    for name in ["amslpr.x", "amslpr.mqtt-password", "amslpr.street-password"] {
+    for name in ["amslpr.x", "amslpr.mqtt-password", "amslpr.street-password", "amslpr.relay-password"] {
         fs::write(dir.path().join("credentials").join(name), "hunter2\n").unwrap();
     }
     let key = dir.path().join("credentials/amslpr.privacy-key");
@@ -78,9 +78,12 @@ fn switched_on(examples: bool) -> String {
             }
             Some(rest) => {
                 let header = rest.starts_with('[');
-                let needed = ["name", "kind", "host", "url", "path", "hours"]
-                    .iter()
-                    .any(|k| rest.starts_with(&format!("{k} =")));
+                let needed =
+                    ["name", "kind", "host", "url", "path", "hours", "d0", "d1", "line = \"", "cameras"]
+                        .iter()
+                        .any(|k| {
+                            rest.starts_with(&format!("{k} =")) || k.contains('=') && rest.starts_with(k)
+                        });
                 if examples || header || needed || !is_example {
                     text.push_str(rest);
                     text.push('\n');
@@ -99,7 +102,15 @@ fn every_default_shown_is_the_built_in_one() {
         "[[camera]]\nname = \"north-gate\"\n[camera.replay]\npath = \"/srv/clips/gate.mp4\"\n\
          [[camera]]\nname = \"yard\"\n[camera.v4l2]\n[[camera]]\nname = \"street\"\n[camera.rtsp]\n\
          url = \"rtsp://192.0.2.10:554/stream1\"\n[[list]]\nname = \"residents\"\nkind = \"allow\"\n\
+         cameras = [\"north-gate\"]\n\
          [[schedule]]\nname = \"office\"\nhours = [\"mon-fri 07:00-18:00\", \"sat 22:00-06:00\"]\n\
+         [[gate]]\nname = \"north\"\ncameras = [\"north-gate\"]\n[gate.gpio]\nline = \"GPIO17\"\n\
+         [gate.interlock]\nline = \"GPIO5\"\n[gate.presence]\nline = \"GPIO6\"\n\
+         [[gate]]\nname = \"yard-gate\"\ncameras = [\"yard\"]\n[gate.mqtt]\n\
+         [[gate]]\nname = \"street-gate\"\ncameras = [\"street\"]\n[gate.http]\n\
+         url = \"http://192.0.2.20/relay/0?turn=on&timer={seconds}\"\n\
+         [[gate]]\nname = \"controller\"\ncameras = [\"north-gate\"]\n[gate.wiegand]\n\
+         d0 = \"GPIO23\"\nd1 = \"GPIO24\"\n\
          [mqtt]\nhost = \"localhost\"\n",
     );
     assert_eq!(shown, plain);
@@ -112,6 +123,7 @@ fn every_key_can_be_set() {
     let text: Vec<String> = switched_on(true).lines().filter(is_tls).map(str::to_owned).collect();
     let dir = folder(&text.join("\n"), &[]);
     fs::write(dir.path().join("residents.csv"), "CJ 99 ZZZ,Bob\n").unwrap();
+    fs::write(dir.path().join("cards.csv"), "plate,card\nCJ 99 ZZZ,4711\n").unwrap();
     let config = load_in(&dir).unwrap_or_else(|report| panic!("{report}")).config;
     assert_eq!(config.cameras.len(), 3);
     assert_eq!(config.mqtt.unwrap().password, Some(Secret::new("hunter2".into())));
@@ -120,6 +132,7 @@ fn every_key_can_be_set() {
     assert!(
         list.schedule.is_some() && list.entries[1].pass.uses == Some(2) && list.entries[1].until.is_some()
     );
+    assert_eq!((config.gates.len(), config.gates[0].cameras.len()), (4, 1));
     assert!(matches!(config.cameras[0].zones.direction, DirectionRule::ByLine(_)));
     assert_eq!((config.cameras[0].zones.include.len(), config.cameras[0].zones.exclude.len()), (1, 1));
 }
@@ -127,12 +140,13 @@ fn every_key_can_be_set() {
 #[test]
 fn every_key_of_the_schema_is_shown_to_people() {
     // serde itself says which fields a table has when it meets one that it has not.
-    for table in keys::TABLES {
+    for table in keys::tables() {
         let header = match table.path {
             "" => String::new(),
             path if path.starts_with("camera.") => format!("[[camera]]\n[{path}]\n"),
+            path if path.starts_with("gate.") => format!("[[gate]]\n[{path}]\n"),
             "list.plates" => "[[list]]\n[[list.plates]]\n".to_owned(),
-            path @ ("camera" | "list" | "schedule") => format!("[[{path}]]\n"),
+            path @ ("camera" | "list" | "schedule" | "gate") => format!("[[{path}]]\n"),
             path => format!("[{path}]\n"),
         };
         let error = toml::from_str::<schema::File>(&format!("{header}no-such-key = 1\n")).unwrap_err();

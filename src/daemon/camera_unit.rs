@@ -84,7 +84,10 @@ impl CameraUnit {
 
     fn hand_on(&self, facts: Vec<Fact>, pipeline: &mut Pipeline) {
         for fact in facts {
-            let exhibit = pipeline.exhibit(fact.passage());
+            let exhibit = match &fact {
+                Fact::Closed(closed) => pipeline.exhibit(closed.passage.id),
+                Fact::Decided(_) | Fact::Evidence(_) | Fact::Gate(_) => None,
+            };
             self.sinks.take(fact, exhibit);
         }
     }

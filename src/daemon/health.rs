@@ -16,6 +16,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
+    gates::{Door, Doors},
     lists::ListStats,
     machine::{Machine, Probes},
     npu::HailoHealth,
@@ -68,6 +69,7 @@ pub(super) struct Health {
     pub uptime_s: u64,
     pub cameras: Vec<CameraHealth>,
     pub lists: Option<ListHealth>,
+    pub gates: Vec<GateHealth>,
     pub journal: JournalHealth,
     /// `null` where no images are kept.
     pub evidence: Option<EvidenceHealth>,
@@ -106,6 +108,19 @@ pub(super) struct ListHealth {
     pub odd: u64,
     /// How often new lists came into use.
     pub swaps: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct GateHealth {
+    pub name: String,
+    pub state: &'static str,
+    pub ordered: u64,
+    pub actuated: u64,
+    pub refused: u64,
+    pub failed: u64,
+    /// Events that could not be recorded.
+    pub untold: u64,
+    pub trouble: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -169,6 +184,7 @@ pub(super) struct ListPart {
 #[derive(Debug)]
 pub(super) struct Gatherer {
     pub cameras: Vec<CameraPart>,
+    pub doors: Doors,
     pub journal: Arc<journal::Stats>,
     pub sinks: Arc<Counts>,
     evidence: Option<Arc<journal::evidence::Stats>>,
@@ -183,6 +199,7 @@ pub(super) struct Gatherer {
 impl Gatherer {
     pub(super) fn new(
         cameras: Vec<CameraPart>,
+        doors: Doors,
         journal: Arc<journal::Stats>,
         sinks: Arc<Counts>,
         journal_path: PathBuf,
@@ -191,6 +208,7 @@ impl Gatherer {
         let began = clock.now();
         Self {
             cameras,
+            doors,
             journal,
             sinks,
             evidence: None,
@@ -224,6 +242,7 @@ impl Gatherer {
         for part in &self.cameras {
             judge_camera(part, now, &mut problems);
         }
+        self.doors.iter().for_each(|door| judge_gate(door, &mut problems));
         judge_journal(&snapshot, &mut problems);
         if let Some(lists) = &self.lists {
             judge_lists(lists, &mut problems);
@@ -261,6 +280,7 @@ impl Gatherer {
             uptime_s: now.since(self.began).as_secs(),
             cameras,
             lists: self.lists.as_ref().map(|lists| list_health(&lists.stats)),
+            gates: self.doors.iter().map(gate).collect(),
             journal: JournalHealth {
                 recorded: snapshot.recorded,
                 queued: snapshot.queued,
@@ -331,6 +351,30 @@ fn judge_camera(part: &CameraPart, now: Moment, problems: &mut Vec<(Verdict, Str
     if part.unit.state() == UnitState::BackingOff {
         let why = part.unit.last_error().unwrap_or_default();
         problems.push((Verdict::Failed, format!("camera {id} is not looked at: {why}")));
+    }
+}
+
+fn gate(door: &Door) -> GateHealth {
+    let counts = door.status.counts();
+    GateHealth {
+        name: door.id.to_string(),
+        state: door.status.state().as_str(),
+        ordered: counts.ordered,
+        actuated: counts.actuated,
+        refused: counts.refused,
+        failed: counts.failed,
+        untold: counts.untold,
+        trouble: door.status.trouble(),
+    }
+}
+
+fn judge_gate(door: &Door, problems: &mut Vec<(Verdict, String)>) {
+    let (id, untold) = (&door.id, door.status.counts().untold);
+    if let Some(trouble) = door.status.trouble() {
+        problems.push((Verdict::Degraded, format!("gate {id} cannot be switched: {trouble}")));
+    }
+    if untold > 0 {
+        problems.push((Verdict::Degraded, format!("gate {id}: {untold} events could not be recorded")));
     }
 }
 

@@ -3,20 +3,25 @@
 //! The only place where stages are built and joined. Start at [`pipeline`] for what happens to a frame, at
 //! `wiring` for who is connected to whom.
 //!
-//! Order of the start: journal, networks, cameras, publisher, READY. Order of the stop: cameras, what they still
-//! hold, journal, publisher.
+//! Order of the start: journal, gates (at rest), networks, cameras, publisher, READY. Order of the stop: gates (at rest
+//! again), cameras, what they still hold, journal, publisher.
 
+mod asked;
 mod camera_unit;
 pub mod chain;
 mod clock_watch;
 mod commands;
+pub mod control;
+mod gates;
 mod health;
 pub mod lists;
 pub mod logging;
 mod machine;
 mod notify;
 mod npu;
+mod outlet;
 pub mod pipeline;
+pub mod resting;
 mod screen;
 mod settings;
 mod sinks;

@@ -63,6 +63,10 @@ fn line(fact: &Fact, plates: bool) -> Option<String> {
         |at: jiff::Timestamp| at.to_zoned_datetime(TimeZone::system()).strftime("%H:%M:%S").to_string();
     Some(match fact {
         Fact::Evidence(_) => return None,
+        Fact::Gate(e) => {
+            let reason = e.step.reason().map(|reason| format!(" ({reason})")).unwrap_or_default();
+            format!("{}  {:<10}  gate      {}{reason}", clock(e.at), e.gate.as_str(), e.step.as_str())
+        }
         Fact::Decided(d) => {
             let (text, confidence) = plate(d.reading.as_ref());
             let list = d.decision.list.as_deref().map(|l| format!(" on {l}")).unwrap_or_default();

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use super::{chain, pipeline};
 use crate::{
     access::Porter,
+    backoff,
     capture::{
         self, Encoding, Origin, Wish,
         replay::Replay,
         rtsp::{self, Rtsp},
         v4l2::{self, V4l2},
     },
-    config::{self, CameraFormat, Config, Source, Transport},
-    detect,
+    config::{self, CameraFormat, Config, GateOutput, Source, Transport},
+    detect, gate,
     geometry::Size,
     infer::hailo::Plan,
     journal, publish, track,
@@ -82,6 +83,30 @@ pub(super) fn evidence(config: &Config) -> Option<journal::evidence::Settings> {
         keep_free: wanted.keep_free,
         queue: PICTURES_WAITING,
     })
+}
+
+pub(super) fn gate(
+    gate: &config::Gate,
+    outlet: impl Fn(Option<String>, Option<String>) -> gate::Output,
+) -> gate::Settings {
+    let output = match &gate.output {
+        GateOutput::Line(wiring) => gate::Output::Line(wiring.clone()),
+        GateOutput::Relay(relay) => gate::Output::Relay(relay.clone()),
+        GateOutput::Wiegand { zero, one, settings } => {
+            gate::Output::Wiegand { zero: zero.clone(), one: one.clone(), settings: settings.clone() }
+        }
+        GateOutput::Message { topic, payload } => outlet(topic.clone(), payload.clone()),
+    };
+    gate::Settings {
+        id: gate.id.clone(),
+        pulse: gate.pulse,
+        gap: gate.gap,
+        hold_off: gate.hold_off,
+        output,
+        interlock: gate.interlock.clone(),
+        presence: gate.presence.clone(),
+        retry: backoff::Settings::default(),
+    }
 }
 
 pub(super) fn journal(config: &Config) -> journal::Settings {
@@ -154,6 +179,7 @@ pub(super) fn publish(
         },
     };
     settings.about.cameras = config.cameras.iter().map(camera).collect();
+    settings.about.gates = config.gates.iter().map(|gate| gate.id.to_string()).collect();
     settings.about.networks = networks;
     settings.images = mqtt.images;
     settings.home_assistant = mqtt.home_assistant;

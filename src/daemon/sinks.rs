@@ -1,4 +1,4 @@
-//! Where facts go: into the journal (and by its outbox to the broker), into the log, onto the screen.
+//! Where facts go: decisions to the gates, and everything into the journal (and by its outbox to the broker), into the log, onto the screen.
 //!
 //! The journal forgets nothing; the screen is told if it keeps up. Called by the camera units, never waits long.
 
@@ -8,10 +8,12 @@ use std::sync::{
     mpsc::{SyncSender, TrySendError},
 };
 
+use super::gates::Doors;
 use crate::{
     access::Porter,
     fact::{
         Exhibit, Fact,
+        gate::{Cause, Release, Step},
         privacy::{Kept, Privacy},
     },
     journal::{Handed, Writer, evidence::Exhibitor},
@@ -21,6 +23,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Sinks {
     journal: Writer,
+    doors: Doors,
     screen: Option<SyncSender<Fact>>,
     /// Plates may stand in the log.
     log_plates: bool,
@@ -43,6 +46,7 @@ pub(super) struct Counts {
 impl Sinks {
     pub(super) fn new(
         journal: Writer,
+        doors: Doors,
         screen: Option<SyncSender<Fact>>,
         log_plates: bool,
         (privacy, porter): (Privacy, Arc<Porter>),
@@ -50,6 +54,7 @@ impl Sinks {
     ) -> Self {
         Self {
             journal,
+            doors,
             screen,
             log_plates,
             privacy: Arc::new(privacy),
@@ -63,8 +68,18 @@ impl Sinks {
         &self.counts
     }
 
-    /// Hands a fact on, with the picture of a closed passage where there is one: as much of both as may be remembered.
+    /// Hands a fact on, with the picture of a closed passage where there is one: a decision to its gates before
+    /// anything else, and as it was taken; then as much of it as may be remembered.
     pub(super) fn take(&self, fact: Fact, exhibit: Option<Exhibit>) {
+        let refused = match &fact {
+            Fact::Decided(decided) => self.doors.consider(decided),
+            Fact::Closed(_) | Fact::Evidence(_) | Fact::Gate(_) => Vec::new(),
+        };
+        self.record(fact, exhibit);
+        refused.into_iter().for_each(|event| self.record(Fact::Gate(event), None));
+    }
+
+    fn record(&self, fact: Fact, exhibit: Option<Exhibit>) {
         let Kept::Fact { fact, images } = self.privacy.keep(fact, self.porter.lists().as_deref()) else {
             self.counts.unstored.fetch_add(1, Ordering::Relaxed);
             return;
@@ -76,13 +91,13 @@ impl Sinks {
         {
             self.counts.unprinted.fetch_add(1, Ordering::Relaxed);
         }
-        let passage = fact.passage();
+        let id = fact.id();
         match self.journal.record(fact) {
             Handed::Queued => {}
-            Handed::Spilled => tracing::debug!(%passage, "the journal is slow; the fact waits in memory"),
+            Handed::Spilled => tracing::debug!(%id, "the journal is slow; the fact waits in memory"),
             Handed::Lost => {
                 // Counted by the journal, and each one is a loss that somebody has to know of.
-                tracing::error!(%passage, "fact lost: the journal does not take it and the reserve is full");
+                tracing::error!(%id, "fact lost: the journal does not take it and the reserve is full");
             }
         }
         // Behind its passage, so that the journal never vouches for a picture of nothing.
@@ -113,6 +128,20 @@ impl Sinks {
             ),
             Fact::Evidence(e) => {
                 tracing::debug!(passage = %e.passage, images = e.images.len(), "evidence kept");
+            }
+            Fact::Gate(e) => {
+                let (order, gate, step, reason) = (&e.order, &e.gate, e.step.as_str(), e.step.reason());
+                let (by, why) = match &e.cause {
+                    Cause::Passage { passage, .. } => (format!("passage {passage}"), None),
+                    Cause::Manual { by, reason } => (by.clone(), Some(reason)),
+                };
+                match &e.step {
+                    Step::Failed(error) => tracing::error!(%gate, %order, by, why, error, "gate {step}"),
+                    Step::Released { why: Release::Guard, .. } => {
+                        tracing::error!(%gate, %order, by, why, reason, "gate {step}");
+                    }
+                    _ => tracing::info!(%gate, %order, by, why, reason, "gate {step}"),
+                }
             }
         }
     }

@@ -8,13 +8,15 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    DaemonError, Options,
+    DaemonError, Options, asked,
     camera_unit::CameraUnit,
     chain::Networks,
     commands::{self, Handlers},
+    control::serve::{self, Control},
+    gates::{Door, Gates, Plan},
     health::{self, CameraPart, Gatherer, Health, ListPart},
     lists::{Desk, ListStats, ListUnit},
-    pipeline,
+    outlet, pipeline, resting,
     screen::Screen,
     settings,
     sinks::Sinks,
@@ -27,6 +29,7 @@ use crate::{
     clock::{Clock, Moment},
     config::{self, Config},
     frame::CameraId,
+    gate::{self, Memory},
     infer::hailo::Hailo,
     journal::{Journal, evidence::Cabinet},
     publish::{self, Publisher},
@@ -39,6 +42,9 @@ const BUFFERS: usize = 6;
 const LIVE_MAILBOX: usize = 1;
 /// Frames of a recording that may wait.
 const RECORDING_MAILBOX: usize = 2;
+
+/// Vehicles let in so shortly before the start may stand there still.
+const STANDING: Duration = Duration::from_secs(600);
 
 /// One camera: the thread that captures, the unit that looks.
 #[derive(Debug)]
@@ -62,6 +68,9 @@ struct Shared<'a> {
 /// Everything that runs.
 #[derive(Debug)]
 pub(super) struct Wired {
+    /// `None` where the socket cannot be had.
+    control: Option<Control>,
+    gates: Gates,
     eyes: Vec<Eye>,
     /// Cameras that the configuration switches off.
     disabled: Vec<CameraId>,
@@ -92,6 +101,18 @@ impl Wired {
         if let Some(kept) = journal.set_aside() {
             tracing::error!(kept = %kept.display(), "the journal was broken: it was put aside, a new one was begun");
         }
+        // At rest before anything else happens, and known to whoever brings them to rest after us.
+        if let Err(error) = serve::make_folder(&config.control.socket).and_then(|()| resting::note(config)) {
+            match config.gates.is_empty() {
+                true => tracing::debug!(%error, "no note of the gates' lines is left"),
+                false => {
+                    tracing::warn!(%error, "`amslpr gate release` will have to rely on the configuration");
+                }
+            }
+        }
+        let (call, calls) = publish::calls();
+        let plans = plans(config, &journal, &call, clock)?;
+        let (mut gates, events) = Gates::start(plans, clock).map_err(cannot_start("the gates".to_owned()))?;
         let networks = Networks::load(&settings::chain(config))?;
         let (screen, screen_sender) = match options.screen {
             true => {
@@ -114,7 +135,9 @@ impl Wired {
         let (trigger, stop) = shutdown();
         let porter = Arc::new(Porter::new(config.access.clone()));
         let privacy = (config.privacy.clone(), Arc::clone(&porter));
-        let sinks = Sinks::new(journal.writer(), screen_sender, config.log.plates, privacy, exhibitor);
+        let (doors, plates) = (gates.doors().clone(), config.log.plates);
+        let sinks = Sinks::new(journal.writer(), doors, screen_sender, plates, privacy, exhibitor);
+        gates.record(events, sinks.clone()).map_err(cannot_start("the gates' events".to_owned()))?;
         let desk = Desk::new(&config.journal.path, Arc::new(config.lists.clone()));
         let mut keeper = ListUnit::new(desk.clone(), Arc::clone(&porter), config.log.plates);
         if let Err(error) = keeper.begin() {
@@ -142,7 +165,9 @@ impl Wired {
                     true => {
                         let (orders, received) = publish::command::channel();
                         let plates = Some(commands::plates(desk, Arc::clone(clock)));
-                        let handlers = Handlers { plates, gate: None, trigger: None, status: status.clone() };
+                        let gate = asked::gate_handler(gates.doors().clone(), sinks.clone());
+                        let gate = (!config.gates.is_empty()).then_some(gate);
+                        let handlers = Handlers { plates, gate, trigger: None, status: status.clone() };
                         let unit = commands::start(received, handlers, Arc::clone(clock), stop.clone());
                         (Some(orders), Some(unit.map_err(cannot_start("the commands".to_owned()))?))
                     }
@@ -154,6 +179,7 @@ impl Wired {
                     recorded: journal.recorded(),
                     status,
                     orders,
+                    calls,
                 };
                 let started = Publisher::start(settings, sources, Arc::clone(clock));
                 (Some((started.map_err(cannot_start("the publisher".to_owned()))?, tell)), commands)
@@ -163,7 +189,10 @@ impl Wired {
         let off = config.cameras.iter().filter(|camera| !camera.enabled);
         let disabled = off.map(|camera| camera.id.clone()).collect();
         let hailo = networks.hailo().cloned();
+        let control = asked::listen(&config.control.socket, gates.doors().clone(), sinks.clone());
         Ok(Self {
+            control,
+            gates,
             eyes,
             disabled,
             lists,
@@ -181,8 +210,8 @@ impl Wired {
     }
 
     pub(super) fn units(&self) -> impl Iterator<Item = &UnitStatus> {
-        let others = self.commands.iter().chain([&self.lists]);
-        self.eyes.iter().map(|eye| &eye.unit).chain(others).map(|unit| unit.status().as_ref())
+        let others = self.commands.iter().chain([&self.lists]).map(|unit| unit.status().as_ref());
+        self.eyes.iter().map(|eye| eye.unit.status().as_ref()).chain(self.gates.units()).chain(others)
     }
 
     pub(super) fn gatherer(&self, clock: Arc<dyn Clock>) -> Gatherer {
@@ -195,7 +224,8 @@ impl Wired {
         let parts = self.eyes.iter().map(part).collect();
         let (stats, counts) = (self.journal.stats(), Arc::clone(self.sinks.counts()));
         let evidence = self.cabinet.as_ref().map(Cabinet::stats);
-        Gatherer::new(parts, stats, counts, self.journal.path().to_owned(), clock)
+        let (doors, journal) = (self.gates.doors().clone(), self.journal.path().to_owned());
+        Gatherer::new(parts, doors, stats, counts, journal, clock)
             .with_lists(self.list_part())
             .with_hailo(self.hailo.clone())
             .with_evidence(evidence)
@@ -235,9 +265,11 @@ impl Wired {
             .map(|eye| (eye.id.clone(), health::presence(eye.camera.stats(), now)))
             .chain(self.disabled.iter().map(|id| (id.clone(), publish::Presence::Disabled)))
             .collect();
+        let door = |door: &Door| (door.id.to_string(), door.status.state().as_str());
+        let gates: Vec<_> = self.gates.doors().iter().map(door).collect();
         tell.send_if_modified(|status| {
-            let news = status.cameras != cameras;
-            status.cameras = cameras;
+            let news = status.cameras != cameras || status.gates != gates;
+            (status.cameras, status.gates) = (cameras, gates);
             news
         })
     }
@@ -250,12 +282,26 @@ impl Wired {
         }
     }
 
-    /// Cameras first, then what they still hold, then the journal, then the publisher. Returns the facts that did
+    /// Gates first: at rest. Then cameras, then what they still hold, then the journal, then the publisher. Returns the facts that did
     /// not reach the disk.
     pub(super) fn stop(self, last_commit: Duration) -> usize {
         let Self {
-            mut eyes, lists, publisher, commands, journal, hailo, sinks, screen, cabinet, stop, ..
+            control,
+            gates,
+            mut eyes,
+            lists,
+            publisher,
+            commands,
+            journal,
+            hailo,
+            sinks,
+            screen,
+            cabinet,
+            stop,
+            ..
         } = self;
+        drop(gates);
+        drop(control);
         eyes.iter_mut().for_each(|eye| eye.camera.stop());
         stop.stop();
         drop(eyes);
@@ -276,6 +322,38 @@ impl Wired {
         }
         unwritten
     }
+}
+
+/// The gates of the configuration, with what the journal remembers of them.
+fn plans(
+    config: &Config,
+    journal: &Journal,
+    call: &tokio::sync::mpsc::Sender<publish::Call>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Vec<Plan>, DaemonError> {
+    if config.gates.is_empty() {
+        return Ok(Vec::new());
+    }
+    let reader = journal.reader()?;
+    let since = clock.wall().checked_sub(STANDING).unwrap_or(Timestamp::MIN);
+    let mut plans = Vec::new();
+    for gate in &config.gates {
+        // A journal that cannot say it is no reason to lock everybody out; the log says it then.
+        let visits = reader.let_in_since(&gate.id, since).unwrap_or_else(|error| {
+            tracing::warn!(gate = %gate.id, %error, "who was let in before the start is not known");
+            Vec::new()
+        });
+        plans.push(Plan {
+            settings: settings::gate(gate, |topic, payload| {
+                let (calls, clock) = (call.clone(), Arc::clone(clock));
+                gate::Output::Message(Arc::new(outlet::ByMessage { topic, payload, calls, clock }))
+            }),
+            cameras: gate.cameras.clone(),
+            valid: gate.valid,
+            memory: Memory::of_served(visits, config.privacy.mode.clone()),
+        });
+    }
+    Ok(plans)
 }
 
 /// The two threads of one camera.

@@ -1,8 +1,11 @@
-//! What happened, in the words that floor 3 records, tells and acts upon: the two facts of a passage.
+//! What happened, in the words that floor 3 records, tells and acts upon: the two facts of a passage, and what
+//! became of each order to a gate.
 //!
 //! A passage makes two facts with one id: *decided* as soon as the vote is sure, *closed* when the vehicle has
-//! left. The journal keeps them, `publish` tells of them; [`Outbox`] is the door between those two strangers.
+//! left. A gate makes one for every step of every order ([`gate`]). The journal keeps them, `publish` tells of them;
+//! [`Outbox`] is the door between those two strangers.
 
+pub mod gate;
 pub mod privacy;
 pub mod sample;
 
@@ -19,6 +22,7 @@ use crate::{
     passage::{Cast, Passage, PassageId, Reading, Receipt},
     plate::{Confidence, PlateText},
 };
+pub use gate::{GateEvent, GateId};
 
 /// Something that happened and must not be forgotten.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,14 +31,17 @@ pub enum Fact {
     Closed(Closed),
     /// Not for the broker: what lies beside the journal, and what it has to look like.
     Evidence(Evidence),
+    Gate(GateEvent),
 }
 
 impl Fact {
-    pub const fn passage(&self) -> PassageId {
+    /// What names it among the facts of its kind: the passage, or the gate's event.
+    pub const fn id(&self) -> Uuid {
         match self {
-            Self::Decided(decided) => decided.passage,
-            Self::Closed(closed) => closed.passage.id,
-            Self::Evidence(evidence) => evidence.passage,
+            Self::Decided(decided) => decided.passage.0,
+            Self::Closed(closed) => closed.passage.id.0,
+            Self::Evidence(evidence) => evidence.passage.0,
+            Self::Gate(event) => event.id,
         }
     }
 }

@@ -52,7 +52,8 @@ impl Privacy {
         let (reading, decision) = match &fact {
             Fact::Decided(decided) => (decided.reading.as_ref(), Some(&decided.decision)),
             Fact::Closed(closed) => (closed.passage.reading.as_ref(), closed.decision.as_ref()),
-            Fact::Evidence(_) => (None, None),
+            // Names no plate: who was let in stands in the decision.
+            Fact::Evidence(_) | Fact::Gate(_) => (None, None),
         };
         if self.is_never_stored(reading, decision, lists) {
             return Kept::Nothing;
@@ -112,7 +113,7 @@ fn strip(fact: &mut Fact) {
             reads.clear();
             decision.iter_mut().for_each(strip_decision);
         }
-        Fact::Evidence(_) => {}
+        Fact::Evidence(_) | Fact::Gate(_) => {}
     }
 }
 
@@ -149,7 +150,7 @@ fn disguise(fact: &mut Fact, key: &Secret) {
             reads.iter_mut().for_each(|read| hide(&mut read.text));
             decision.iter_mut().for_each(hide_decision);
         }
-        Fact::Evidence(_) => {}
+        Fact::Evidence(_) | Fact::Gate(_) => {}
     }
 }
 

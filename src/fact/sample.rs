@@ -5,7 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Closed, Decided, ReadSummary};
+use super::{
+    Closed, Decided, ReadSummary,
+    gate::{Cause, GateEvent, GateId, Step},
+};
 use crate::{
     access::{Decision, Grounds, Reason, Verdict},
     clock::Moment,
@@ -111,6 +114,29 @@ pub fn decided(closed: &Closed) -> Decided {
         }),
         effects: Vec::new(),
         receipt: passage.receipt,
+    }
+}
+
+/// A step of the order for the nth passage; every fifth order is somebody's own.
+pub fn gate_event(n: u64, step: Step) -> GateEvent {
+    let passage = closed(n).passage;
+    let at = passage.began;
+    let manual = n.is_multiple_of(5) && n > 0;
+    let mut receipt = passage.receipt;
+    if let Step::Actuated { .. } = step {
+        receipt.actuated = Some(Moment::from_micros(42_900));
+    }
+    GateEvent {
+        id: id(at.as_microsecond(), n + 1_000).0,
+        gate: GateId::new("north"),
+        at,
+        order: id(at.as_microsecond(), n + 2_000).0,
+        cause: match manual {
+            true => Cause::Manual { by: "uid 0".to_owned(), reason: "the fire brigade".to_owned() },
+            false => Cause::Passage { passage: passage.id, camera: passage.camera },
+        },
+        step,
+        receipt: (!manual).then_some(receipt),
     }
 }
 

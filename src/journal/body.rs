@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     cells::{parse_direction, parse_engine, parse_reason, parse_verdict},
-    grounds, pack,
+    gates, grounds, pack,
 };
 use crate::{
     access::{Decision, Effect},
@@ -24,11 +24,12 @@ use crate::{
 /// Kinds of facts, as the column `kind` holds them.
 pub(super) const DECIDED: i64 = 0;
 pub(super) const CLOSED: i64 = 1;
+pub(super) const GATE: i64 = 2;
 pub(super) const EVIDENCE: i64 = 5;
 
 /// Is a fact of this kind for the broker?
 pub(super) const fn is_told(kind: i64) -> bool {
-    matches!(kind, DECIDED | CLOSED)
+    matches!(kind, DECIDED | CLOSED | GATE)
 }
 
 /// A fact, ready to be written.
@@ -184,6 +185,7 @@ pub(super) fn encode(fact: &Fact, keep: usize) -> Result<Body> {
             effects: decided.effects.clone(),
         }),
         Fact::Closed(closed) => encode_closed(closed, keep),
+        Fact::Gate(event) => gates::encode(event),
         Fact::Evidence(evidence) => Ok(Body {
             kind: EVIDENCE,
             id: *evidence.passage.0.as_bytes(),
@@ -239,6 +241,7 @@ pub(super) fn decode(kind: i64, id: [u8; 16], open: &[u8], personal: Option<&[u8
     match kind {
         DECIDED => decode_decided(id, open, personal).map(Fact::Decided),
         CLOSED => decode_closed(id, open, personal).map(Fact::Closed),
+        GATE => gates::decode(id.0, open, personal).map(Fact::Gate),
         EVIDENCE => {
             let open: EvidenceOpen = rmp_serde::from_slice(open)?;
             let images = open.images.into_iter().map(image).collect::<Result<_>>()?;
@@ -400,7 +403,7 @@ fn whole_decision(open: DecisionOpen, personal: Option<DecisionPersonal>) -> Res
 }
 
 /// Stage times since capture: the monotonic time line itself means nothing once the daemon has stopped.
-fn latencies(receipt: &Receipt) -> [Option<i64>; 7] {
+pub(super) fn latencies(receipt: &Receipt) -> [Option<i64>; 7] {
     let stages = [
         receipt.decoded,
         receipt.detected,
@@ -415,14 +418,14 @@ fn latencies(receipt: &Receipt) -> [Option<i64>; 7] {
 }
 
 /// A receipt whose capture is moment zero.
-fn receipt(stages: [Option<i64>; 7]) -> Receipt {
+pub(super) fn receipt(stages: [Option<i64>; 7]) -> Receipt {
     let moment = |micros: i64| Moment::from_micros(u64::try_from(micros).unwrap_or(0));
     let [decoded, detected, read, voted, decided, published, actuated] =
         stages.map(|stage| stage.map(moment));
     Receipt { captured: Moment::ZERO, decoded, detected, read, voted, decided, published, actuated }
 }
 
-fn time(micros: i64) -> Result<Timestamp> {
+pub(super) fn time(micros: i64) -> Result<Timestamp> {
     Timestamp::from_microsecond(micros).map_err(|_| BodyError::Time(micros))
 }
 
@@ -430,7 +433,7 @@ fn plate(text: String) -> Result<PlateText> {
     PlateText::normalise(&text).map_err(|_| BodyError::Plate(text))
 }
 
-fn known<T>(found: Option<T>, what: &'static str, word: &str) -> Result<T> {
+pub(super) fn known<T>(found: Option<T>, what: &'static str, word: &str) -> Result<T> {
     found.ok_or_else(|| BodyError::Word { what, word: word.to_owned() })
 }
 

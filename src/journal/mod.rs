@@ -21,6 +21,7 @@ pub mod evidence;
 mod facts;
 mod file;
 mod find;
+mod gates;
 mod grounds;
 mod index;
 mod lists;

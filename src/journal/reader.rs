@@ -8,12 +8,12 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::{
     body::{self, BodyError},
     find::{self, IdPrefix},
-    schema,
+    gates, schema,
     search::{self, Days},
 };
 use crate::{
     access::Decision,
-    fact::{Closed, Decided, Evidence, Fact, ReadSummary},
+    fact::{Closed, Decided, Evidence, Fact, GateId, ReadSummary},
     frame::CameraId,
     passage::{Passage, PassageId},
     plate::PlateText,
@@ -160,6 +160,15 @@ impl Reader {
     /// What each read of a passage said; nothing for a passage that is not there.
     pub fn reads(&mut self, passage: &Passage) -> Result<Vec<ReadSummary>, ReaderError> {
         Ok(self.passage(passage.id)?.map(|record| record.reads).unwrap_or_default())
+    }
+
+    /// Passages that this gate was opened for since then, with their plates as far as they are kept.
+    pub fn let_in_since(
+        &self,
+        gate: &GateId,
+        since: Timestamp,
+    ) -> Result<Vec<(PassageId, Option<PlateText>)>, ReaderError> {
+        gates::let_in_since(&self.db, gate, since).map_err(|why| self.failed(why))
     }
 
     /// The images that were kept of a passage.

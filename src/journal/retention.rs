@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{
+    body,
     chain::{self, Anchor},
     facts::{STORED, Stored, stored},
     index, lists,
@@ -94,7 +95,10 @@ pub(super) fn erase_plate(db: &Connection, plate: &PlateText) -> rusqlite::Resul
             index::remove_plate(db, fact.nr, &entry)?;
         }
         erase_content(db, fact.nr, false)?;
-        passages.push(fact.id);
+        // An event of a gate has an id of its own.
+        if fact.kind != body::GATE {
+            passages.push(fact.id);
+        }
     }
     passages.sort_unstable();
     passages.dedup();

@@ -435,3 +435,34 @@ fn a_bench_measures_what_it_says() {
     assert!(report.plate_median > Duration::ZERO && report.bytes_kept > 100);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it cleans up");
 }
+
+#[test]
+fn steps_of_a_gate_are_kept_told_in_order_and_erased_by_age() {
+    use crate::fact::gate::Step;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let journal = open(&path, &with_outbox());
+    record(&journal, 2..3);
+    let opened = Step::Actuated { pulse: Duration::from_millis(500) };
+    let events = [sample::gate_event(2, opened), sample::gate_event(5, Step::Ordered)];
+    for event in &events {
+        journal.writer().record(Fact::Gate(event.clone()));
+        journal.writer().record(Fact::Gate(event.clone()));
+    }
+    assert!(journal.writer().flush(SOON));
+    let mut pending = journal.pending_facts().unwrap();
+    let told = pending.undelivered(2, Lane::Everything, 10).unwrap();
+    let told: Vec<_> = told.into_iter().map(|one| (one.seq, one.fact)).collect();
+    assert_eq!(told, [(3, Fact::Gate(events[0].clone())), (4, Fact::Gate(events[1].clone()))]);
+    let let_in = |since| Reader::open(&path).unwrap().let_in_since(&events[0].gate, since).unwrap();
+    assert_eq!(let_in(events[0].at), [(sample::closed(2).passage.id, sample::plate(2))]);
+
+    journal.writer().erase_before(jiff::Timestamp::MAX);
+    record(&journal, 9..10);
+    let mut left = || pending.undelivered(0, Lane::Everything, 10).unwrap();
+    let clock = SystemClock::start();
+    while left().iter().any(|one| matches!(&one.fact, Fact::Gate(event) if *event == events[0])) {
+        assert!(clock.now().as_micros() < 20_000_000, "the old event stays");
+    }
+    assert!(let_in(events[0].at).is_empty());
+}

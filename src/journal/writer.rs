@@ -142,13 +142,13 @@ impl Writing {
 
     fn body(&self, fact: &Fact) -> Option<Body> {
         body::encode(fact, self.settings.reads_per_passage)
-            .inspect_err(|error| self.refuse(&fact.passage(), error))
+            .inspect_err(|error| self.refuse(&fact.id(), error))
             .ok()
     }
 
     fn refuse(&self, id: &dyn std::fmt::Display, error: &dyn std::error::Error) {
         Stats::add(&self.stats.refused, 1);
-        tracing::error!(passage = %id, %error, "the journal refuses a fact");
+        tracing::error!(%id, %error, "the journal refuses a fact");
     }
 
     fn commit(&mut self, bodies: &[Body], delivered: Option<u64>) -> rusqlite::Result<()> {
@@ -236,7 +236,7 @@ impl Writing {
     }
 }
 
-/// Is a fact of this kind and passage in the index?
+/// Is a fact of this kind and id in the index?
 fn is_indexed(db: &Connection, body: &Body) -> rusqlite::Result<bool> {
     db.prepare_cached("SELECT 1 FROM by_id i JOIN facts f ON f.nr = i.nr WHERE i.id = ?1 AND f.kind = ?2")?
         .exists((body.id, body.kind))

@@ -7,9 +7,11 @@ use tokio::{
     sync::{mpsc, watch},
     time::{Instant, timeout_at},
 };
+use uuid::Uuid;
 
 use super::{
     HomeAssistant, Settings, Sources, Status,
+    call::{self, Call, Calls},
     client::{Arrival, Connection, Happening, JPEG, JSON, Outgo, Payload},
     command::{Answer, Desk, Order, Outcome, Received, Slot},
     discovery,
@@ -51,6 +53,9 @@ pub(super) struct Delivery {
     desk: Desk,
     outcomes: mpsc::Receiver<(u64, Outcome)>,
     outcome_sender: mpsc::Sender<(u64, Outcome)>,
+    calls: Calls,
+    /// Calls that the broker has not acknowledged on this connection.
+    called: HashMap<Uuid, Call>,
     clock: Arc<dyn Clock>,
     started: Timestamp,
     stats: Arc<Stats>,
@@ -79,7 +84,7 @@ impl Delivery {
         stats: Arc<Stats>,
     ) -> Self {
         let (outcome_sender, outcomes) = mpsc::channel(OUTCOMES);
-        let Sources { outbox, recorded, status, orders } = sources;
+        let Sources { outbox, recorded, status, orders, calls } = sources;
         Self {
             backoff: Backoff::new(settings.retry),
             started: clock.wall(),
@@ -96,6 +101,8 @@ impl Delivery {
             orders,
             outcomes,
             outcome_sender,
+            calls,
+            called: HashMap::new(),
             clock,
             stats,
         }
@@ -109,6 +116,9 @@ impl Delivery {
                 Err(trouble) => End::Lost(trouble),
             };
             self.stats.set_state(State::Offline);
+            for (_, call) in self.called.drain() {
+                call.end(Err("the connection broke before the broker acknowledged it".to_owned()));
+            }
             let End::Lost(trouble) = end else { break };
             Stats::add(&self.stats.failures, 1);
             let wait = self.backoff.after_failure(backoff::chance());
@@ -123,6 +133,7 @@ impl Delivery {
             }
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
+                () = call::refuse(&mut self.calls) => {}
                 () = stop.stopped() => {}
             }
         }
@@ -137,6 +148,7 @@ impl Delivery {
         let newest = *self.recorded.borrow_and_update();
         let session = tokio::select! {
             session = Session::begin(connection, window, newest, limit) => session?,
+            () = call::refuse(&mut self.calls) => return Ok(None),
             () = stop.stopped() => return Ok(None),
         };
         Stats::add(&self.stats.connections, 1);
@@ -172,6 +184,7 @@ impl Delivery {
                     self.say_goodbye(session).await;
                     return End::Stopped;
                 }
+                Some(call) = self.calls.recv() => self.call(&mut session, call),
                 changed = self.recorded.changed() => {
                     if changed.is_err() {
                         // The journal is closed: what is left goes out, then there is nothing to wait for.
@@ -267,6 +280,7 @@ impl Delivery {
             Fact::Closed(closed) => topics.passage(&closed.passage.camera),
             // The outbox does not hand it out; if it did, it would be acknowledged unsent below.
             Fact::Evidence(_) => String::new(),
+            Fact::Gate(event) => topics.gate_event(event.gate.as_str()),
         };
         let seq = undelivered.seq;
         let message = match payload::message(undelivered, &context) {
@@ -303,6 +317,34 @@ impl Delivery {
         }
     }
 
+    /// Sends an order at once or not at all.
+    fn call(&mut self, session: &mut Session, call: Call) {
+        let left = call.deadline.since(self.clock.now());
+        if left.is_zero() {
+            return call.end(Err("it was too late for it when the publisher came to it".to_owned()));
+        }
+        let topics = &self.settings.topics;
+        let topic = call.topic.clone().unwrap_or_else(|| topics.gate_command(call.gate.as_str()));
+        let payload = match &call.payload {
+            Some(payload) => Ok((payload.clone().into_bytes(), None)),
+            None => {
+                payload::call(&call, &self.settings.node, self.clock.wall()).map(|json| (json, Some(JSON)))
+            }
+        };
+        let (payload, content_type) = match payload {
+            Ok(payload) => payload,
+            Err(error) => return call.end(Err(format!("it cannot be put into a message: {error}"))),
+        };
+        let expires_in = Some(left);
+        let outgo =
+            Outgo { topic, payload, acknowledged: true, expires_in, content_type, ..Outgo::default() };
+        if session.send_call(call.order, outgo) {
+            self.called.insert(call.order, call);
+        } else {
+            call.end(Err("the MQTT client does not take it".to_owned()));
+        }
+    }
+
     fn give_up(&mut self, session: &mut Session, seq: u64) {
         Stats::add(&self.stats.unsendable, 1);
         session.drain.acknowledged(seq);
@@ -320,6 +362,11 @@ impl Delivery {
             Heard::Delivered(seq) => {
                 self.outbox.delivered(&[seq]);
                 Stats::add(&self.stats.delivered, 1);
+            }
+            Heard::Called(order, outcome) => {
+                if let Some(call) = self.called.remove(&order) {
+                    call.end(outcome);
+                }
             }
             Heard::FactRefused(why) => {
                 Stats::add(&self.stats.refused, 1);

@@ -12,8 +12,10 @@
 //! drain       which fact is next                         payload, topics   what and where
 //! status      what the broker keeps for latecomers       discovery   Home Assistant
 //! command     what others ask of us                      image   pictures, at most once
+//! call        orders to others' gates, now or never
 //! ```
 
+mod call;
 mod client;
 pub mod command;
 mod delivery;
@@ -36,6 +38,7 @@ use std::{
 
 use tokio::sync::watch;
 
+pub use call::{Call, Calls, channel as calls};
 pub use image::{Image, Images, LARGEST_IMAGE};
 pub use payload::{Context, Message, VERSION, message};
 pub use stats::{Snapshot, State, Stats};
@@ -175,6 +178,8 @@ pub struct Sources {
     pub status: watch::Receiver<Status>,
     /// Where commands go; `None`: nobody listens to commands.
     pub orders: Option<SyncSender<command::Order>>,
+    /// Orders for gates that somebody else opens.
+    pub calls: Calls,
 }
 
 /// The running publisher. Dropping it stops it.

@@ -2,6 +2,8 @@
 //!
 //! `config/schemas/` describes them for others; a change that breaks a reader is a new version.
 
+mod gate;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -208,6 +210,7 @@ pub fn message(undelivered: &Undelivered, context: &Context<'_>) -> Result<Messa
         Fact::Decided(decided) => decision(undelivered.seq, decided, age, context),
         Fact::Closed(closed) => passage(undelivered.seq, closed, age, context),
         Fact::Evidence(_) => Err(serde::ser::Error::custom("evidence is not told to the broker")),
+        Fact::Gate(event) => gate::message(undelivered.seq, event, age, context),
     }
 }
 
@@ -249,6 +252,8 @@ pub(super) fn reply(answer: &Answer, node: &str, now: Timestamp) -> Result<Vec<u
         result: answer.result.as_ref(),
     })
 }
+
+pub(super) use gate::call;
 
 pub(super) fn write(body: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::to_vec(body)

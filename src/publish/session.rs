@@ -9,6 +9,7 @@ use std::{
 };
 
 use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
 
 use super::{
     client::{Arrival, Connection, Happening, Limits, Outgo},
@@ -44,6 +45,8 @@ pub(super) struct Session {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Sent {
     Fact(u64),
+    /// An order for somebody else's gate.
+    Call(Uuid),
     /// With its topic.
     Other(&'static str, String),
 }
@@ -55,6 +58,8 @@ pub(super) enum Heard {
     Nothing,
     /// The broker has this fact.
     Delivered(u64),
+    /// The broker has this call, or refuses it.
+    Called(Uuid, Result<(), String>),
     /// The broker refuses this fact.
     FactRefused(String),
     /// The broker does not let us say this on that topic; everything else goes on.
@@ -112,6 +117,11 @@ impl Session {
     /// Hands a fact's message over; false if the client has no room.
     pub(super) fn send_fact(&mut self, seq: u64, message: Outgo) -> bool {
         self.hand(Sent::Fact(seq), message)
+    }
+
+    /// Hands an order over; false if the client has no room or the broker would not take it.
+    pub(super) fn send_call(&mut self, order: Uuid, message: Outgo) -> bool {
+        !self.is_too_large(&message) && self.hand(Sent::Call(order), message)
     }
 
     /// Hands any other message over; false if the client has no room or the broker would not take it.
@@ -195,10 +205,14 @@ impl Session {
                     self.drain.acknowledged(seq);
                     Heard::Delivered(seq)
                 }
+                Some(Sent::Call(order)) => Heard::Called(order, Ok(())),
                 Some(Sent::Other(..)) | None => Heard::Nothing,
             },
             Some(Happening::Refused(number, why)) => match self.sent.remove(&number) {
                 Some(Sent::Other(what, topic)) => Heard::Denied { what, topic, why },
+                Some(Sent::Call(order)) => {
+                    Heard::Called(order, Err(format!("the broker refuses it ({why})")))
+                }
                 Some(Sent::Fact(_)) | None => Heard::FactRefused(why),
             },
             Some(Happening::Unheard(why)) => Heard::Unheard(why),

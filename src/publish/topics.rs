@@ -91,6 +91,11 @@ impl Topics {
         format!("{}/gate/{}/event", self.base, level(gate))
     }
 
+    /// Where a gate that somebody else opens is asked to open; never retained.
+    pub fn gate_command(&self, gate: &str) -> String {
+        format!("{}/gate/{}/command", self.base, level(gate))
+    }
+
     /// The filter of everything that is asked of this node.
     pub fn commands(&self) -> String {
         format!("{}/cmd/#", self.base)

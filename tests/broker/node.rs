@@ -6,14 +6,16 @@ use amslpr::{
     clock::{Clock, SystemClock},
     fact::Fact,
     journal::{self, Journal},
-    publish::{Publisher, Settings, Sources, Status, command::Order},
+    publish::{self, Call, Publisher, Settings, Sources, Status, command::Order},
 };
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 pub(crate) struct Node {
     pub(crate) publisher: Publisher,
     pub(crate) journal: Journal,
     pub(crate) status: watch::Sender<Status>,
+    #[allow(dead_code, reason = "not every test has orders for others' gates")]
+    pub(crate) calls: mpsc::Sender<Call>,
     _folder: tempfile::TempDir,
 }
 
@@ -24,14 +26,16 @@ impl Node {
         let keep = journal::Settings { outbox: true, ..journal::Settings::default() };
         let journal = Journal::open(&folder.path().join("journal.db"), &keep, Arc::clone(&clock)).unwrap();
         let (status, watched) = watch::channel(Status::default());
+        let (call, calls) = publish::calls();
         let sources = Sources {
             outbox: Box::new(journal.pending_facts().unwrap()),
             recorded: journal.recorded(),
             status: watched,
             orders,
+            calls,
         };
         let publisher = Publisher::start(settings, sources, clock).unwrap();
-        Self { publisher, journal, status, _folder: folder }
+        Self { publisher, journal, status, calls: call, _folder: folder }
     }
 
     pub(crate) fn record(&self, fact: Fact) {

@@ -5,7 +5,7 @@ use std::process::Output;
 use crate::daemon::Demo;
 
 fn doctor(script: &str, architecture: u8) -> (Output, String) {
-    let demo = Demo::new(architecture, "[\"hailo\", \"cpu\"]", "");
+    let demo = Demo::new(architecture, "[\"hailo\", \"cpu\"]", "deadline = \"5s\"");
     let said = demo.amslpr(&["doctor", "hailo"], script);
     let text = String::from_utf8_lossy(&said.stdout).into_owned() + &String::from_utf8_lossy(&said.stderr);
     (said, text)

@@ -1,5 +1,7 @@
 //! What comes out of the chip is what comes out of the CPU.
 
+use std::time::Duration;
+
 use amslpr::{
     capture::still,
     clock::Moment,
@@ -9,11 +11,12 @@ use amslpr::{
         Engine, EngineKind, InputPicture,
         cpu::{CpuEngine, Weights},
         description::Task,
+        hailo::{Settings, State},
     },
 };
 use fake_hailort::hef::Numbers;
 
-use crate::rig::{Rig, house, load};
+use crate::rig::{Rig, house, load, until};
 
 pub(crate) fn frame(name: &str) -> Frame {
     let path = house().join("tests/fixtures").join(name);
@@ -28,7 +31,13 @@ pub(crate) fn cpu(task: Task) -> CpuEngine {
 #[test]
 fn the_chip_finds_the_same_plates_as_the_cpu() {
     let rig = Rig::new("");
-    let hailo = rig.working(vec![rig.shipped(Task::Detect, Numbers::Float)]);
+    // The fake computes on the same processors as everything else.
+    let patient = Settings {
+        deadline: Duration::from_secs(20),
+        ..rig.settings(vec![rig.shipped(Task::Detect, Numbers::Float)])
+    };
+    let hailo = rig.start(patient);
+    until("it works", || hailo.snapshot().state == State::Working);
     let on_chip = hailo.engine(Task::Detect).unwrap();
     assert_eq!((on_chip.kind(), on_chip.is_available()), (EngineKind::Hailo, true));
     let settings = detect::Settings::default();

@@ -5,7 +5,10 @@ use std::{io::Write, process::Command};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::fact::sample;
+use crate::fact::{
+    gate::{Refusal, Release, Step},
+    sample,
+};
 
 fn context(now: Timestamp) -> Context<'static> {
     Context {
@@ -23,6 +26,7 @@ fn sent(fact: Fact, later: Duration) -> (Message, Value) {
         Fact::Decided(decided) => decided.at,
         Fact::Evidence(_) => Timestamp::UNIX_EPOCH,
         Fact::Closed(closed) => closed.passage.ended.unwrap_or(closed.passage.began),
+        Fact::Gate(event) => event.at,
     };
     let now = recorded.checked_add(later).unwrap();
     let message = message(&Undelivered { seq: 3, recorded, fact }, &context(now)).unwrap();
@@ -114,11 +118,16 @@ fn every_message_fits_its_schema() {
     blank.reading = None;
     blank.decision.list = None;
     let closed = sample::closed(4);
+    let opened = Step::Actuated { pulse: Duration::from_millis(500) };
+    let failed = Step::Failed("no answer".to_owned());
     let messages = [
         ("decision", sent(Fact::Decided(sample::decided(&closed)), Duration::ZERO).1),
         ("decision", sent(Fact::Decided(blank), Duration::from_secs(50)).1),
         ("passage", sent(Fact::Closed(closed), Duration::ZERO).1),
         ("passage", sent(Fact::Closed(bare()), Duration::from_secs(50)).1),
+        ("gate", sent(Fact::Gate(sample::gate_event(4, opened)), Duration::ZERO).1),
+        ("gate", sent(Fact::Gate(sample::gate_event(5, failed)), Duration::from_secs(50)).1),
+        ("gate", sent(Fact::Gate(sample::gate_event(6, Step::Ordered)), Duration::ZERO).1),
     ];
     for (name, message) in &messages {
         let schema = schema(name);
@@ -145,6 +154,29 @@ fn every_message_fits_its_schema() {
         }
     } else {
         println!("python3-jsonschema is not installed: field names were checked, values were not");
+    }
+}
+
+#[test]
+fn a_gate_event_says_how_long_it_took_from_the_camera_to_the_relay() {
+    let opened = Step::Actuated { pulse: Duration::from_millis(500) };
+    let (message, value) = sent(Fact::Gate(sample::gate_event(4, opened)), Duration::from_millis(3));
+    assert!(!message.historical && message.expires_in.is_none());
+    assert_eq!((&value["step"], &value["lasted_ms"]), (&json!("actuated"), &json!(500.0)));
+    assert_eq!(value["latency_ms"]["decided"], json!(41.7));
+    assert_eq!(value["latency_ms"]["actuated"], json!(42.9));
+    assert_eq!(value["passage"], json!(sample::closed(4).passage.id.to_string()));
+    let manual = sent(Fact::Gate(sample::gate_event(5, Step::Ordered)), Duration::ZERO).1;
+    assert_eq!((&manual["cause"], &manual["asked_by"]), (&json!("manual"), &json!("uid 0")));
+    assert_eq!((&manual["passage"], &manual["latency_ms"]), (&Value::Null, &Value::Null));
+}
+
+#[test]
+fn the_schema_knows_every_reason_of_a_gate() {
+    let known = &schema("gate")["properties"]["reason"]["enum"];
+    let refusals = Refusal::ALL.iter().map(|one| one.as_str());
+    for word in refusals.chain(Release::ALL.iter().map(|one| one.as_str())) {
+        assert!(known.as_array().unwrap().contains(&json!(word)), "{word}");
     }
 }
 

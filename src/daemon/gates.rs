@@ -1,0 +1,189 @@
+//! The gates of the daemon: their threads, and the doors at which orders are handed in.
+//!
+//! An admitted vehicle's order goes to the gate from the very thread that decided, before anything is written down.
+//! What became of it comes back on a queue of its own and is recorded from there: no gate waits for a disk.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use super::{
+    sinks::Sinks,
+    supervisor::{Unit, UnitStatus},
+};
+use crate::{
+    backoff,
+    clock::Clock,
+    fact::{
+        Decided, Fact, GateEvent, GateId,
+        gate::{Refusal, Step},
+    },
+    frame::CameraId,
+    gate::{self, Desk, Gate, Memory, Order, Status},
+    shutdown::{Trigger, shutdown},
+};
+
+/// Events of all gates that may wait to be recorded.
+const EVENTS: usize = 256;
+/// A manual order is valid no longer than this: somebody waits for its outcome, and can ask again.
+const MANUAL: Duration = Duration::from_secs(5);
+/// How much longer than its order is valid its outcome is waited for: the output may take its time.
+const ANSWER: Duration = Duration::from_secs(6);
+
+/// One gate, for whoever has an order for it.
+#[derive(Debug)]
+pub(super) struct Door {
+    pub id: GateId,
+    pub status: Arc<Status>,
+    cameras: Vec<CameraId>,
+    valid: Duration,
+    desk: Desk,
+}
+
+/// All doors. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Doors {
+    doors: Arc<[Door]>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A gate that is to run.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub settings: gate::Settings,
+    pub cameras: Vec<CameraId>,
+    pub valid: Duration,
+    pub memory: Memory,
+}
+
+/// The running gates. Dropping them brings every output to rest.
+#[derive(Debug)]
+pub(super) struct Gates {
+    doors: Doors,
+    units: Vec<Unit>,
+    stop: Option<Trigger>,
+    scribe: Option<JoinHandle<()>>,
+}
+
+impl Gates {
+    /// Starts them, at rest. Returns them with their events, for [`record`](Self::record).
+    pub(super) fn start(plans: Vec<Plan>, clock: &Arc<dyn Clock>) -> io::Result<(Self, Receiver<GateEvent>)> {
+        let (events, heard) = sync_channel(EVENTS);
+        let (trigger, stop) = shutdown();
+        let mut doors = Vec::new();
+        let mut units = Vec::new();
+        for Plan { settings, cameras, valid, memory } in plans {
+            let (id, status) = (settings.id.clone(), Arc::new(Status::default()));
+            let (tell, on_state) = (teller(events.clone()), Box::new(|_| {}));
+            let (gate, desk) =
+                Gate::new(settings, memory, tell, on_state, Arc::clone(&status), Arc::clone(clock));
+            let (mut gate, own) = (Some(gate), stop.clone());
+            units.push(Unit::start(
+                &format!("gate {id}"),
+                Arc::clone(clock),
+                stop.clone(),
+                backoff::Settings::default(),
+                move |status| {
+                    if let Some(gate) = gate.take() {
+                        gate.run(&own, &|| status.beat());
+                    }
+                    Ok(())
+                },
+            )?);
+            doors.push(Door { id, status, cameras, valid, desk });
+        }
+        let doors = Doors { doors: doors.into(), clock: Arc::clone(clock) };
+        Ok((Self { doors, units, stop: Some(trigger), scribe: None }, heard))
+    }
+
+    /// Records what the gates tell, in a thread of its own, until they have ended.
+    pub(super) fn record(&mut self, events: Receiver<GateEvent>, sinks: Sinks) -> io::Result<()> {
+        let work = move || events.into_iter().for_each(|event| sinks.take(Fact::Gate(event), None));
+        self.scribe = Some(thread::Builder::new().name("gate events".to_owned()).spawn(work)?);
+        Ok(())
+    }
+
+    pub(super) fn doors(&self) -> &Doors {
+        &self.doors
+    }
+
+    pub(super) fn units(&self) -> impl Iterator<Item = &UnitStatus> {
+        self.units.iter().map(|unit| unit.status().as_ref())
+    }
+}
+
+impl Drop for Gates {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        self.units.clear();
+        if let Some(scribe) = self.scribe.take()
+            && scribe.join().is_err()
+        {
+            tracing::error!("the thread that records the gates' events panicked; this is a bug in amslpr");
+        }
+    }
+}
+
+fn teller(events: SyncSender<GateEvent>) -> gate::Tell {
+    Box::new(move |event| match events.try_send(event) {
+        Ok(()) => true,
+        Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+    })
+}
+
+impl Doors {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Door> {
+        self.doors.iter()
+    }
+
+    /// Orders what follows from a decision, at once. What could not be handed in comes back as its refusal.
+    pub(super) fn consider(&self, decided: &Decided) -> Vec<GateEvent> {
+        let serving = self.doors.iter().filter(|door| door.cameras.contains(&decided.camera));
+        serving
+            .filter_map(|door| {
+                let order = Order::of(decided, door.valid)?;
+                let refusal = door.desk.hand_in(&order).err()?;
+                tracing::error!(gate = %door.id, passage = %decided.passage, why = refusal.as_str(),
+                    "an order could not be handed to its gate");
+                Some(order.refused(&door.id, self.clock.wall(), refusal))
+            })
+            .collect()
+    }
+
+    /// Opens a gate by hand and waits for what comes of it. `by` says who asks, `reason` why.
+    pub(super) fn open(&self, gate: &str, by: &str, reason: &str) -> Opening {
+        let Some(door) = self.doors.iter().find(|door| door.id.as_str() == gate) else {
+            let known: Vec<&str> = self.doors.iter().map(|door| door.id.as_str()).collect();
+            return Opening::Unknown(known.join(", "));
+        };
+        let (now, at) = (self.clock.now(), self.clock.wall());
+        let valid = door.valid.min(MANUAL);
+        let order = Order::manual(by.to_owned(), reason.to_owned(), valid, now, at);
+        let answer = match door.desk.ask(&order) {
+            Ok(answer) => answer,
+            Err(refusal) => {
+                return Opening::NotHandedIn(Box::new(order.refused(&door.id, at, refusal)), refusal);
+            }
+        };
+        match answer.recv_timeout(valid + ANSWER) {
+            Ok(step) => Opening::Ended(step),
+            Err(_) => Opening::Ended(Step::Failed("the gate's thread does not answer".to_owned())),
+        }
+    }
+}
+
+/// What came of opening a gate by hand.
+#[derive(Debug)]
+pub(super) enum Opening {
+    Ended(Step),
+    /// The gate's thread did not take it; with the fact to record.
+    NotHandedIn(Box<GateEvent>, Refusal),
+    /// No gate has this name; with those there are.
+    Unknown(String),
+}

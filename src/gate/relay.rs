@@ -1,0 +1,248 @@
+//! A relay on the network that is switched by an HTTP call, such as a Shelly.
+//!
+//! One call per order, without a second attempt: a late pulse is worse than none. Best is a relay that switches
+//! itself off (`?turn=on&timer=1`, `&toggle_after=1`); one that does not has a second address for that.
+
+use std::{fmt, time::Duration};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use ureq::{Agent, http::Uri};
+
+use super::line::{LineError, Switch};
+use crate::secret::Secret;
+
+/// How the relay is reached.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Called to switch on. `{seconds}` stands for the length of the pulse.
+    pub url: String,
+    /// Called to switch off, for relays that do not do so themselves.
+    pub release_url: Option<String>,
+    pub post: bool,
+    pub login: Option<(String, Secret)>,
+    pub timeout: Duration,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("relay::Settings").field("host", &self.host()).field("post", &self.post).finish()
+    }
+}
+
+impl Settings {
+    /// The machine that is called; for messages, because the address may hold more than others should know.
+    fn host(&self) -> String {
+        self.url
+            .parse::<Uri>()
+            .ok()
+            .and_then(|uri| uri.authority().map(|authority| authority.host().to_owned()))
+            .unwrap_or_else(|| "relay".to_owned())
+    }
+}
+
+/// The relay, as a switch.
+#[derive(Debug)]
+pub(super) struct Relay {
+    settings: Settings,
+    agent: Agent,
+    url: String,
+}
+
+impl Relay {
+    pub(super) fn new(settings: Settings, pulse: Duration) -> Self {
+        let agent = Agent::config_builder()
+            // Nobody between us and the relay, nowhere else to go, nothing kept open.
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .max_idle_connections(0)
+            .http_status_as_error(false)
+            .max_response_header_size(8 << 10)
+            .user_agent(concat!("amslpr/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        let seconds = format!("{}", pulse.as_secs_f64());
+        let url = settings.url.replace("{seconds}", &seconds);
+        Self { settings, agent, url }
+    }
+
+    /// Calls within this time; anything but a 2xx is a failure.
+    pub(super) fn call(&self, url: &str, within: Duration) -> Result<(), String> {
+        let within = within.min(self.settings.timeout).max(Duration::from_millis(1));
+        let host = self.settings.host();
+        let authorization =
+            self.settings.login.as_ref().map(|(user, password)| basic(user, password.expose()));
+        let answer = if self.settings.post {
+            let request = self.agent.post(url).config().timeout_global(Some(within)).build();
+            match &authorization {
+                Some(value) => request.header("Authorization", value).send_empty(),
+                None => request.send_empty(),
+            }
+        } else {
+            let request = self.agent.get(url).config().timeout_global(Some(within)).build();
+            match &authorization {
+                Some(value) => request.header("Authorization", value).call(),
+                None => request.call(),
+            }
+        };
+        // What the relay says beyond its status is of no interest, and not read.
+        match answer {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) if answer.status().as_u16() == 401 => {
+                Err(format!("the relay {host} wants a user name and a password (basic authentication)"))
+            }
+            Ok(answer) => Err(format!("the relay {host} answers {}", answer.status())),
+            Err(ureq::Error::Timeout(_)) => {
+                Err(format!("the relay {host} does not answer within {} ms", within.as_millis()))
+            }
+            Err(error) => Err(format!("the relay {host} cannot be reached: {error}")),
+        }
+    }
+
+    pub(super) fn switch_on(&self, within: Duration) -> Result<(), String> {
+        self.call(&self.url, within)
+    }
+
+    /// Nothing to do where it switches itself off.
+    pub(super) fn switch_off(&self) -> Result<(), String> {
+        match &self.settings.release_url {
+            Some(url) => self.call(url, self.settings.timeout),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Switches a relay off that does not do so itself; for a daemon that is gone.
+pub fn bring_to_rest(settings: &Settings) -> Result<(), String> {
+    Relay::new(settings.clone(), Duration::ZERO).switch_off()
+}
+
+impl Switch for Relay {
+    fn set(&self, on: bool) -> Result<(), LineError> {
+        let outcome = if on { self.switch_on(self.settings.timeout) } else { self.switch_off() };
+        outcome.map_err(LineError::Relay)
+    }
+
+    fn slowness(&self) -> Duration {
+        self.settings.timeout
+    }
+}
+
+fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        net::TcpListener,
+        thread::JoinHandle,
+    };
+
+    use super::*;
+
+    /// A relay that hears one call and answers with this; gives what it heard.
+    fn relay(answer: &'static str) -> (String, JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let thread = std::thread::spawn(move || {
+            let (mut caller, _) = listener.accept().unwrap();
+            caller.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+            let mut heard = Vec::new();
+            let mut buffer = [0; 1024];
+            while !heard.ends_with(b"\r\n\r\n") {
+                match caller.read(&mut buffer).unwrap() {
+                    0 => break,
+                    n => heard.extend_from_slice(&buffer[..n]),
+                }
+            }
+            // A caller that has had enough hangs up.
+            let _ = caller.write_all(answer.as_bytes());
+            String::from_utf8(heard).unwrap()
+        });
+        (address, thread)
+    }
+
+    fn settings(url: &str) -> Settings {
+        Settings {
+            url: url.to_owned(),
+            release_url: None,
+            post: false,
+            login: None,
+            timeout: Duration::from_secs(2),
+        }
+    }
+
+    const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+
+    #[test]
+    fn a_relay_is_told_for_how_long_and_by_whom() {
+        let (address, heard) = relay(OK);
+        let login = Some(("admin".to_owned(), Secret::new("hunter2!".to_owned())));
+        let settings =
+            Settings { login, ..settings(&format!("{address}/relay/0?turn=on&timer={{seconds}}")) };
+        Relay::new(settings, Duration::from_millis(1500)).switch_on(Duration::from_secs(5)).unwrap();
+        let heard = heard.join().unwrap();
+        assert!(heard.starts_with("GET /relay/0?turn=on&timer=1.5 HTTP/1.1\r\n"), "{heard}");
+        // `printf admin:hunter2! | base64`
+        assert!(heard.to_lowercase().contains("authorization: basic "), "{heard}");
+        assert!(heard.contains("YWRtaW46aHVudGVyMiE="), "{heard}");
+    }
+
+    #[test]
+    fn whatever_is_no_success_is_a_failure_and_is_asked_once() {
+        for (answer, words) in [
+            ("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", "answers 500"),
+            ("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n", "wants a user name"),
+            (
+                "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n",
+                "answers 302",
+            ),
+            ("I am no web server\r\n\r\n", "cannot be reached"),
+            ("", "cannot be reached"),
+        ] {
+            let (address, heard) = relay(answer);
+            let error =
+                Relay::new(settings(&address), Duration::ZERO).switch_on(Duration::from_secs(5)).unwrap_err();
+            assert!(error.contains(words), "{error}");
+            assert!(heard.join().unwrap().starts_with("GET / "));
+        }
+    }
+
+    #[test]
+    fn a_relay_that_says_nothing_is_not_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let quick = Relay::new(settings(&url), Duration::ZERO).switch_on(Duration::from_millis(100));
+        assert!(quick.unwrap_err().contains("does not answer within 100 ms"));
+        drop(listener);
+        let gone = Relay::new(settings(&url), Duration::ZERO).switch_on(Duration::from_secs(1));
+        assert!(gone.unwrap_err().contains("cannot be reached"));
+    }
+
+    #[test]
+    fn an_endless_answer_is_not_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let thread = std::thread::spawn(move || {
+            let (mut caller, _) = listener.accept().unwrap();
+            let mut written = caller.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n");
+            let mut sent = 0u64;
+            while written.is_ok() && sent < 1 << 30 {
+                written = caller.write_all(&[b'x'; 4096]);
+                sent += 4096;
+            }
+            sent
+        });
+        Relay::new(settings(&url), Duration::ZERO).switch_on(Duration::from_secs(5)).unwrap();
+        assert!(thread.join().unwrap() < 1 << 28, "somebody read it all");
+    }
+
+    #[test]
+    fn settings_show_no_secret() {
+        let login = Some(("admin".to_owned(), Secret::new("hunter2".to_owned())));
+        let shown = format!("{:?}", Settings { login, ..settings("http://10.0.0.9/relay?key=hunter2") });
+        assert!(shown.contains("10.0.0.9") && !shown.contains("hunter2"), "{shown}");
+    }
+}
