@@ -74,7 +74,7 @@ COUNTRIES: dict[str, tuple[float, list[str]]] = {
     "CA": (2.5, ["[A-Z]{4}*[0-9]{3}", "[A-Z]{3} [0-9]{3}", "[A-Z]{3}-[0-9]{4}", "[A-Z][0-9]{2} [A-Z]{3}", "[0-9]{3} [A-Z]{3}", "[A-Z]{2}[0-9]*[0-9]{2}[A-Z]"]),
     "MX": (1.5, ["[A-HJ-NPR-Z]{3}-[0-9]{3}-[A-Z]", "[A-HJ-NPR-Z]{3}-[0-9]{2}-[0-9]{2}", "[A-HJ-NPR-Z]{2}-[0-9]{5}"]),
     "BR": (8, ["[A-Z]{3}[0-9][A-J][0-9]{2}", "[A-Z]{3}[0-9][A-Z][0-9]{2}", "[A-Z]{3}/[0-9][A-Z][0-9]{2}"]),
-    "BR-old": (16, ["[A-Z]{3}-[0-9]{4}", "[A-Z]{3} [0-9]{4}", "[A-Z]{3}-[0-9]{4}", "[A-Z]{3}/[0-9]{4}"]),
+    "BR-old": (16, ["[A-Z]{3}-[0-9]{4}", "[A-Z]{3}.[0-9]{4}", "[A-Z]{3} [0-9]{4}", "[A-Z]{3}-[0-9]{4}", "[A-Z]{3}/[0-9]{4}"]),
     "AR": (1.5, ["[A-Z]{2} [0-9]{3} [A-Z]{2}", "[A-Z]{3} [0-9]{3}"]),
     "CL": (1, ["[BCDFGHJKLPRSTVWXYZ]{2}-[BCDFGHJKLPRSTVWXYZ]{2}-[0-9]{2}", "[A-Z]{2}-[0-9]{4}"]),
     "CO": (1, ["[A-Z]{3} [0-9]{3}", "[A-Z]{3}-[0-9]{3}"]),
@@ -188,7 +188,17 @@ def pick_text(rng: random.Random, country: str) -> str:
     laid = from_pattern(rng, rng.choice(COUNTRIES[country][1]))
     if country in _SHY and not laid.replace(" ", "").isalpha() and rng.random() < .8:
         laid = "".join(rng.choice("ABCDEFGHJKLMNPRSTUVWXYZ") if c in "OIQ" and rng.random() < .9 else c for c in laid)
-    return laid
+    return _doubled(rng, laid) if rng.random() < .12 else laid
+
+
+def _doubled(rng: random.Random, laid: str) -> str:
+    """Makes two neighbours equal, often 1 1, which are the hardest to count."""
+    pairs = [i for i in range(len(laid) - 1) if laid[i].isdigit() and laid[i + 1].isdigit() or laid[i] in string.ascii_uppercase and laid[i + 1] in string.ascii_uppercase]
+    if not pairs:
+        return laid
+    i = rng.choice(pairs)
+    c = "1" if laid[i].isdigit() and rng.random() < .5 else laid[i]
+    return laid[:i] + c + c + laid[i + 2:]
 
 
 def plain(laid_out: str) -> str:

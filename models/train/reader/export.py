@@ -16,11 +16,9 @@ import numpy as np
 import torch
 
 from . import measure
+from .crops import DETECTED_MARGIN
 from .decode import greedy
 from .net import ALPHABET, HEIGHT, WIDTH, Reader, flop, fold
-
-# Around boxes of our detector, which are tighter than those the reader was trained on (`crops.MARGIN`).
-DETECTED_MARGIN = 0.08
 
 _DESCRIPTION = """\
 format = 1

@@ -155,7 +155,7 @@ class Network(unittest.TestCase):
 
     def test_a_batch_comes_back_once_more(self):
         one = [(torch.full((2, 1, 4, 4), i, dtype=torch.uint8), torch.zeros(2), [], []) for i in range(12)]
-        got = list(training.twice(iter(one), 1, shelf=4))
+        got = list(training.again(iter(one), 1, part=1.0, shelf=4))
         self.assertEqual(len(got), 12 + 8)
 
 
