@@ -147,8 +147,11 @@ def weights(plates: list[RealPlate], us_like: float = 1.6) -> list[float]:
         weight = 1 / max(math.sqrt(sizes[p.group]), 1) / max(texts[p.text] ** .7, 1)
         if p.source.startswith("openimages"):
             weight *= us_like
-            if 1.35 < p.box[2] / p.box[3] < 2.75:
+            proportions = p.box[2] / p.box[3]
+            if 1.35 < proportions < 2.75:
                 weight *= 1.5
+            if 2.2 < proportions < 4 and len(p.text) == 7 and p.text[:3].isalpha() and p.text[3:].isdigit():
+                weight *= 1.8  # Brazil: few of them here, many on the road
         out.append(weight)
     return out
 
@@ -201,6 +204,8 @@ def augment(rng: random.Random, plate: RealPlate) -> np.ndarray:
         crop = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     else:
         crop = cv2.warpPerspective(picture, m, (cw, ch), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
+    if rng.random() < .35:  # as it is: what the network will be shown has had its damage already
+        return shrink(camera.light(rng, crop) if rng.random() < .3 else crop)
     if rng.random() < .15:
         crop = camera.wear(rng, crop, target)
     # Real crops have their own blur already: add less of it, and only where there is room.

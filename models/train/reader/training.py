@@ -23,7 +23,7 @@ from .crops import DETECTED_MARGIN, MARGIN
 from .decode import distance, fold, greedy
 from .net import Reader, flop
 from .samples import Batches, normalise
-from .splice import Splicer, cuttable
+from .splice import Splicer, cuttable, well_cut
 
 
 @dataclass
@@ -39,8 +39,8 @@ class Options:
     seed: int = 1
     workers: int = 1
     threads: int = 1
-    real_part: float = .28
-    splice_part: float = .2
+    real_part: float = .26
+    splice_part: float = .22
     splice_from: int = 250_000  # samples; before that the network cannot cut plates into characters
     empty_part: float = .04
     every: float = 180.0  # seconds between checkpoints and measurements
@@ -53,7 +53,11 @@ class Options:
     again: float = .5  # of the batches come a second time
 
 
-def ctc(logits, kinds, uppers, lowers):
+# Above this loss (nats) a sample counts a quarter: it is mostly a picture that nobody could read.
+KNEE = 7.0
+
+
+def ctc(logits, kinds, uppers, lowers, knee: float | None = None):
     """Mean CTC loss: per line where lines are known, over both heads where only the text is."""
     logp = F.log_softmax(logits.float(), 2)
     steps = logp.shape[1] // 2
@@ -66,7 +70,8 @@ def ctc(logits, kinds, uppers, lowers):
         losses.append(_ctc(part, targets).reshape(-1, 2).sum(1))
     if joined:
         losses.append(_ctc(logp[joined], [uppers[i] for i in joined]))
-    return torch.cat(losses).mean()
+    every = torch.cat(losses)
+    return (every if knee is None else every.clamp(max=knee) + .25 * (every - knee).clamp(min=0)).mean()
 
 
 def _ctc(logp, targets):
@@ -96,7 +101,7 @@ def again(loader, seed: int, part: float = .5, shelf: int = 150):
 
 def splicer_of(model, training) -> Splicer:
     """Cuts the training plates into characters by the network's own alignment."""
-    cut = cuttable(model, training.plates)
+    cut = well_cut(model, cuttable(model, training.plates))
     share = {id(p): w for p, w in zip(training.plates, real_data.weights(training.plates))}
     print(f"reader: {len(cut)} of {len(training.plates)} plates are cut into characters", flush=True)
     return Splicer(cut, [share[id(c.plate)] for c in cut])
@@ -176,16 +181,19 @@ def train(options: Options) -> dict:
         torch.save(state, path.with_suffix(".part"))
         os.replace(path.with_suffix(".part"), path)
 
+    def experienced() -> bool:
+        return options.start_from is not None or done >= options.splice_from
+
     def batches():
         """Batches without end; from splice_from on with spliced plates among them."""
-        ready = training is not None and (options.start_from is not None or done >= options.splice_from)
+        ready = training is not None and experienced()
         while True:
             splicer = splicer_of(copy.deepcopy(ema).to("cpu"), training) if ready else None
             stream = Batches(options.seed, options.batch, training, options.real_part, options.empty_part, done, options.easy, splicer, options.splice_part)
             loader = DataLoader(stream, batch_size=None, num_workers=options.workers, prefetch_factor=6 if options.workers else None)
             for batch in again(loader, options.seed + done, options.again):
                 yield batch
-                if training is not None and not ready and done >= options.splice_from:
+                if training is not None and not ready and experienced():
                     ready = True
                     break
 
@@ -201,7 +209,7 @@ def train(options: Options) -> dict:
         x = normalise(pictures).to(device).to(memory_format=torch.channels_last)
         with torch.autocast(device, torch.bfloat16):
             logits = model(x)
-        loss = ctc(logits, kinds, uppers, lowers)
+        loss = ctc(logits, kinds, uppers, lowers, KNEE if experienced() else None)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
