@@ -150,10 +150,10 @@ def wheelchair(rng: random.Random, canvas: Canvas, cx: float, cy: float, r: floa
     cv2.ellipse(canvas.image, at(-.1, .4), (max(int(r * .58), 1),) * 2, 0, 0 + turn, 230 + turn, colour, t, cv2.LINE_AA)
 
 
-def seals(rng: random.Random, canvas: Canvas, x: float, cy: float, size: float, width: float) -> None:
-    """The inspection seal over the seal of the office, as German plates carry them."""
-    for row, y in enumerate((cy - size * .25, cy + size * .25)):
-        centre = (int(x + width / 2), int(y))
+def seals(rng: random.Random, canvas: Canvas, x: float, cy: float, size: float, width: float, beside: bool = False) -> None:
+    """The inspection seal over (or beside) the seal of the office, as German plates carry them."""
+    for row, side in enumerate((-.25, .25)):
+        centre = (int(x + width / 2 + size * side), int(cy)) if beside else (int(x + width / 2), int(cy + size * side))
         r = max(int(size * rng.uniform(.19, .23)), 2)
         rim = tuple(rng.randint(0, 140) for _ in range(3))
         tone = tuple(rng.randint(70, 255) for _ in range(3))
@@ -210,7 +210,7 @@ def emblem(rng: random.Random, canvas: Canvas, x: float, cy: float, size: float)
 
 
 def set_line(rng: random.Random, canvas: Canvas, laid: str, face: faces.Face, box, *, spacing=.12, gap=.3, tail_scale=1.0,
-             dash=.85, align="centre", widen=1.0, stack=0, stack_right=False, sealed=False):
+             dash=.85, align="centre", widen=1.0, stack=0, stack_right=False, sealed=False, beside=False):
     """Sets one line of characters into box = (x0, y0, x1, y1), squeezing it if it is too long.
 
     stack: how many characters (2) stand one above the other at half height, at the left or right end.
@@ -248,7 +248,7 @@ def set_line(rng: random.Random, canvas: Canvas, laid: str, face: faces.Face, bo
         elif c == ".":
             parts.append(("dot", rng.random() < .8, height * .16))
         elif c == "*":
-            parts.append(("emblem", None, height * max(gap, .5)))
+            parts.append(("emblem", None, height * (1.0 if beside else max(gap, .5))))
         elif c == "%":
             parts.append(("foreign", None, height * .7))
     if stacked:
@@ -286,7 +286,7 @@ def set_line(rng: random.Random, canvas: Canvas, laid: str, face: faces.Face, bo
             y = int(y0 + height * rng.choice((.5, .92, .95)))
             cv2.circle(canvas.ink, (int(x + width / 2), y), max(pen * 2 // 3, 1), 255, -1, cv2.LINE_AA)
         elif kind == "emblem" and sealed:
-            seals(rng, canvas, x, (y0 + y1) / 2, height, width)
+            seals(rng, canvas, x, (y0 + y1) / 2, height, width, beside)
         elif kind == "emblem":
             emblem(rng, canvas, x, (y0 + y1) / 2, min(width, height * .95))
         elif kind == "foreign":

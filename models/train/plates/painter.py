@@ -96,7 +96,7 @@ def _characters(rng, sheet, look, laid, w, h):
     total = box[3] - box[1]
     split = look.row_split + rng.uniform(-.07, .03)
     seam = total * rng.uniform(.03, .12)
-    set_line(rng, sheet, parts[0], face, (box[0], box[1], box[2], box[1] + total * split - seam / 2), tail_scale=look.tail_scale, **how)
+    set_line(rng, sheet, parts[0], face, (box[0], box[1], box[2], box[1] + total * split - seam / 2), tail_scale=look.tail_scale, beside=look.sealed and rng.random() < .6, **how)
     set_line(rng, sheet, "".join(parts[1:]), face, (box[0], box[1] + total * split + seam / 2, box[2], box[3]), **how)
 
 

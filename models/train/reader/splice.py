@@ -214,7 +214,8 @@ class Splicer:
         picture, texts = host.picture.copy(), []
         grown_by = 0
         swap = rng.choice((0, .3, .6))
-        tidy = rng.random() < .75  # letters stay where letters were, so that the series' pattern still tells O from 0
+        # Letters stay where letters were, so that the series' pattern still tells O from 0 and I from 1.
+        tidy = rng.random() < .75 or bool(set("O0I1") & set(host.plate.text))
         for number, (cells, (x0, x1, y0, y1)) in enumerate(zip(host.lines, host.strips)):
             cells = list(cells)
             if tidy:
@@ -232,7 +233,7 @@ class Splicer:
                     other = self._donor(rng, host, alike)
                     if other is not None:
                         line = min(number, len(other.lines) - 1)
-                        choice = [c for c in other.lines[line] if c.character.isdigit() == cell.character.isdigit()] if tidy else other.lines[line]
+                        choice = [c for c in other.lines[line] if c.character.isdigit() == cell.character.isdigit()] if tidy else [c for c in other.lines[line] if c.character not in "O0I1"]
                         if choice:
                             cell = _fitted(rng.choice(choice), other, line, host, number)
                 pieces.append(cell)
