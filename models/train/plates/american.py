@@ -111,6 +111,7 @@ def look(rng: random.Random, country: str, two: bool) -> Look:
     count = rng.choice((0, 1, 1, 2, 2, 4))
     for x, y in rng.sample(corners, count):
         plate.stickers.append((x, y, rng.uniform(.1, .18), rng.uniform(.12, .18)))
+    plate.stickered = rng.random() < (.85 if name == "MISSOURI" else .15)
     plate.bolts = corner_bolts(rng)
     if rng.random() < .15:
         x, tone, radius = rng.uniform(.18, .3), rng.choice((25, 40, 90, 200)), rng.uniform(4, 8)

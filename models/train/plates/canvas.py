@@ -166,16 +166,19 @@ def seals(rng: random.Random, canvas: Canvas, x: float, cy: float, size: float, 
             cv2.circle(canvas.image, spot, max(int(r * rng.uniform(.1, .4)), 1), tuple(rng.randint(0, 255) for _ in range(3)), -1, cv2.LINE_AA)
 
 
-def emblem(rng: random.Random, canvas: Canvas, x: float, cy: float, size: float) -> float:
+def emblem(rng: random.Random, canvas: Canvas, x: float, cy: float, size: float, stickered: bool = False) -> float:
     """A seal, arms or picture between groups; returns its width."""
-    width = size * rng.uniform(.45, 1.0)
+    width = size * (rng.uniform(.8, 1.0) if stickered else rng.uniform(.5, 1.1))
     image = canvas.image
     cx = int(x + width / 2)
     cy = int(cy)
     r = max(int(width * .42), 2)
     tone = tuple(rng.randint(0, 255) for _ in range(3))
     kind = rng.random()
-    if kind < .35:
+    if stickered:  # month over year, in the middle of the plate
+        for dy in ((-1, 1) if rng.random() < .8 else (0,)):
+            sticker(rng, canvas, x, cy + dy * size * .25 - size * .2, width, size * rng.uniform(.34, .42))
+    elif kind < .35:
         for dy in ((-1, 1) if rng.random() < .5 else (0,)):
             y = int(cy + dy * size * .26)
             rr = int(min(r, size * .24)) if dy else r
@@ -210,7 +213,7 @@ def emblem(rng: random.Random, canvas: Canvas, x: float, cy: float, size: float)
 
 
 def set_line(rng: random.Random, canvas: Canvas, laid: str, face: faces.Face, box, *, spacing=.12, gap=.3, tail_scale=1.0,
-             dash=.85, align="centre", widen=1.0, stack=0, stack_right=False, sealed=False, beside=False):
+             dash=.85, align="centre", widen=1.0, stack=0, stack_right=False, sealed=False, beside=False, stickered=False):
     """Sets one line of characters into box = (x0, y0, x1, y1), squeezing it if it is too long.
 
     stack: how many characters (2) stand one above the other at half height, at the left or right end.
@@ -248,7 +251,7 @@ def set_line(rng: random.Random, canvas: Canvas, laid: str, face: faces.Face, bo
         elif c == ".":
             parts.append(("dot", rng.random() < .8, height * .16))
         elif c == "*":
-            parts.append(("emblem", None, height * (1.0 if beside else max(gap, .5))))
+            parts.append(("emblem", None, height * (1.0 if beside else max(gap, .7 if stickered else .5))))
         elif c == "%":
             parts.append(("foreign", None, height * .7))
     if stacked:
@@ -288,7 +291,7 @@ def set_line(rng: random.Random, canvas: Canvas, laid: str, face: faces.Face, bo
         elif kind == "emblem" and sealed:
             seals(rng, canvas, x, (y0 + y1) / 2, height, width, beside)
         elif kind == "emblem":
-            emblem(rng, canvas, x, (y0 + y1) / 2, min(width, height * .95))
+            emblem(rng, canvas, x, (y0 + y1) / 2, min(width, height * .95), stickered)
         elif kind == "foreign":
             sign = foreign_sign(rng, height)
             canvas.stamp(cv2.resize(sign, (max(int(width), 2), height), interpolation=cv2.INTER_AREA), x, y0)

@@ -41,6 +41,7 @@ class Look:
     stack: int = 0
     stack_right: bool = False
     sealed: bool = False  # emblems are a pair of round seals
+    stickered: bool = False  # emblems are the month's and the year's stickers
     screws: list = field(default_factory=list)  # (x, y, radius in mm, tone), over the print
     boxed_tail: bool = False
     logo: float = 0.0  # a picture of this width (part of the plate) left of the text

@@ -83,7 +83,7 @@ def _characters(rng, sheet, look, laid, w, h):
         for i in range(rng.randint(3, 6)):
             sheet.stamp(foreign_sign(rng, size), (x0 + .02) * w + i * size * 1.25, h * .06)
     box = (x0 * w, y0 * h, x1 * w, y1 * h)
-    how = dict(spacing=look.spacing, gap=look.gap, dash=look.dash, align=look.align, widen=look.widen, sealed=look.sealed)
+    how = dict(spacing=look.spacing, gap=look.gap, dash=look.dash, align=look.align, widen=look.widen, sealed=look.sealed, stickered=look.stickered)
     parts = [p for p in laid.split("/")]
     if len(parts) == 1:
         if look.boxed_tail:
