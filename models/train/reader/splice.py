@@ -121,7 +121,7 @@ def _seam(strip: np.ndarray, low: float, high: float) -> int:
         return int(round(middle))
     part = strip[:, a:b].astype(np.float32)
     cost = part.std(0)
-    cost = cost + cost.mean() * .4 * np.abs(np.arange(a, b) - middle) / max(reach, 1)
+    cost = cost + strip.std() * .3 * np.abs(np.arange(a, b) + .5 - middle) / max(reach, 1)  # of empty ones the middle
     return a + int(cost.argmin())
 
 
@@ -226,7 +226,8 @@ class Splicer:
                 if len(cells) > 4 and rng.random() < .2:
                     cells.pop(rng.randrange(len(cells)))
                 if len(cells) < 8 and rng.random() < .25:
-                    cells.insert(rng.randrange(len(cells) + 1), rng.choice(cells))
+                    twin = rng.randrange(len(cells))  # beside itself: the pattern stays, and doubles are the hardest to count
+                    cells.insert(twin, cells[twin])
             pieces = []
             for cell in cells:
                 if swap and rng.random() < swap:
