@@ -166,6 +166,14 @@ pub struct Crop {
     pub rectify: bool,
 }
 
+/// Another crop of the same plate, read where the first read is not sure: the surer of the two counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SecondLook {
+    /// Confidence of the first read below which it is worth the time.
+    pub below: f32,
+    pub crop: Crop,
+}
+
 /// A network and everything needed to use it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Description {
@@ -183,6 +191,8 @@ pub struct Description {
     pub outputs: Vec<String>,
     pub decoder: Decoder,
     pub crop: Crop,
+    /// For a reader: how to look again where the first look left doubts.
+    pub second_look: Option<SecondLook>,
     /// Least score of a box (or probability of a read) worth handing on.
     pub score: f32,
     /// Two boxes overlapping more than this are one plate.

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{
-    description::{Anchors, Crop, Decoder, Description, Fit, Input, Task, Values},
+    description::{Anchors, Crop, Decoder, Description, Fit, Input, SecondLook, Task, Values},
     model::ModelError,
 };
 use crate::geometry::Size;
@@ -152,6 +152,17 @@ struct WrittenCrop {
     margin: f32,
     #[serde(default)]
     rectify: bool,
+    again: Option<WrittenSecondLook>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WrittenSecondLook {
+    below: f32,
+    #[serde(default)]
+    margin: f32,
+    #[serde(default)]
+    rectify: bool,
 }
 
 #[derive(Deserialize)]
@@ -210,9 +221,13 @@ impl Written {
         share("[threshold] score", self.threshold.score)?;
         share("[threshold] iou", self.threshold.iou)?;
         let margin = self.crop.margin;
-        require((0.0..=2.0).contains(&margin), || {
-            format!("[crop] margin is {margin}; 0 to 2 times the box makes sense")
-        })?;
+        for margin in [Some(margin), self.crop.again.as_ref().map(|again| again.margin)].into_iter().flatten()
+        {
+            require((0.0..=2.0).contains(&margin), || {
+                format!("[crop] margin is {margin}; 0 to 2 times the box makes sense")
+            })?;
+        }
+        share("[crop.again] below", self.crop.again.as_ref().map_or(0.0, |again| again.below))?;
         let temperature = self.calibration.temperature;
         require((0.01..=100.0).contains(&temperature), || {
             format!("[calibration] temperature is {temperature}; it must be between 0.01 and 100")
@@ -228,6 +243,10 @@ impl Written {
             outputs,
             decoder,
             crop: Crop { margin, rectify: self.crop.rectify },
+            second_look: self.crop.again.map(|again| SecondLook {
+                below: again.below,
+                crop: Crop { margin: again.margin, rectify: again.rectify },
+            }),
             score: self.threshold.score,
             iou: self.threshold.iou,
             values,

@@ -16,7 +16,7 @@ use crate::{
     geometry::Size,
     infer::{
         Description, Engine, EngineKind, InputPicture, Tensor,
-        description::{Decoder, Fit, Task},
+        description::{Crop, Decoder, Fit, Task},
         model::ModelError,
     },
     plate::{Confidence, PlateText},
@@ -70,6 +70,31 @@ impl NetworkReader {
             lattice: Lattice::default(),
             engine,
         })
+    }
+
+    /// Cuts this crop, runs the network on it; what it says, and how sharp the crop is.
+    fn look(
+        &mut self,
+        frame: &Frame,
+        detection: &Detection,
+        crop: Crop,
+    ) -> Result<Option<(Decoded, f32)>, ReadError> {
+        let description = self.engine.model();
+        let (size, channels) = (description.input.size, description.input.channels);
+        let window = rectify::window(detection, crop);
+        match description.input.fit {
+            Fit::Stretch => window.cut(&mut self.scaler, frame, size, channels, &mut self.crop)?,
+            Fit::Letterbox { pad } => {
+                let width = (size.height as f32 * window.proportions()).round().clamp(1.0, size.width as f32);
+                let narrow = Size::new(width as u32, size.height);
+                window.cut(&mut self.scaler, frame, narrow, channels, &mut self.narrow)?;
+                padded(&self.narrow, narrow, size, channels, pad, &mut self.crop);
+            }
+        }
+        let picture = InputPicture { size, channels, bytes: &self.crop };
+        self.engine.run(&[picture], &mut self.outputs)?;
+        let sharpness = sharpness(&self.crop, size, channels);
+        Ok(self.decode()?.map(|decoded| (decoded, sharpness)))
     }
 
     fn decode(&mut self) -> Result<Option<Decoded>, ReadError> {
@@ -134,20 +159,19 @@ impl Reader for NetworkReader {
     fn read(&mut self, frame: &Frame, detection: &Detection) -> Result<Option<PlateRead>, ReadError> {
         let started = self.clock.now();
         let description = self.engine.model();
-        let (size, channels) = (description.input.size, description.input.channels);
-        let window = rectify::window(detection, description.crop);
-        match description.input.fit {
-            Fit::Stretch => window.cut(&mut self.scaler, frame, size, channels, &mut self.crop)?,
-            Fit::Letterbox { pad } => {
-                let width = (size.height as f32 * window.proportions()).round().clamp(1.0, size.width as f32);
-                let narrow = Size::new(width as u32, size.height);
-                window.cut(&mut self.scaler, frame, narrow, channels, &mut self.narrow)?;
-                padded(&self.narrow, narrow, size, channels, pad, &mut self.crop);
-            }
+        let (crop, second_look) = (description.crop, description.second_look);
+        let mut best = self.look(frame, detection, crop)?;
+        if let Some(again) = second_look
+            && best.as_ref().is_none_or(|(read, _)| read.confidence.value() < again.below)
+        {
+            let second = self.look(frame, detection, again.crop)?;
+            let surer = |one: &(Decoded, f32), other: &(Decoded, f32)| one.0.confidence > other.0.confidence;
+            best = match (best, second) {
+                (Some(first), Some(second)) if surer(&second, &first) => Some(second),
+                (first, second) => first.or(second),
+            };
         }
-        let picture = InputPicture { size, channels, bytes: &self.crop };
-        self.engine.run(&[picture], &mut self.outputs)?;
-        let Some(Decoded { chars, confidence }) = self.decode()? else { return Ok(None) };
+        let Some((Decoded { chars, confidence }, sharpness)) = best else { return Ok(None) };
         if confidence.value() < self.least {
             return Ok(None);
         }
@@ -158,10 +182,7 @@ impl Reader for NetworkReader {
             text,
             confidence,
             chars,
-            quality: Quality {
-                height: rectify::plate_height(detection),
-                sharpness: sharpness(&self.crop, size, channels),
-            },
+            quality: Quality { height: rectify::plate_height(detection), sharpness },
             engine: self.engine.kind(),
             model: self.engine.model().name.clone(),
             took: self.clock.now().since(started),

@@ -111,14 +111,25 @@ def look(rng: random.Random, country: str, two: bool) -> Look:
     count = rng.choice((0, 1, 1, 2, 2, 4))
     for x, y in rng.sample(corners, count):
         plate.stickers.append((x, y, rng.uniform(.1, .18), rng.uniform(.12, .18)))
+    plate.stickered = rng.random() < (.85 if name == "MISSOURI" else .15)
     plate.bolts = corner_bolts(rng)
+    if rng.random() < .15:
+        x, tone, radius = rng.uniform(.18, .3), rng.choice((25, 40, 90, 200)), rng.uniform(4, 8)
+        plate.screws = [(side, y, radius, tone) for side in (x, 1 - x) for y in ((y0 - rng.uniform(0, .08), y1 + rng.uniform(0, .08)) if rng.random() < .7 else (y0 - .04,))]
     plate.widen, plate.spacing, plate.gap = rng.uniform(.8, 1.15), rng.uniform(.1, .3), rng.uniform(.25, .7)
     plate.align = rng.choice(("centre", "justify", "justify"))
     plate.dash = .75
     if rng.random() < .3:
         plate.border = (plate.ink, rng.uniform(1, 3), rng.uniform(1, 4))
-    if country == "US" and rng.random() < .06:
+    if country == "US" and rng.random() < .02:
         plate.stack, plate.stack_right = 2, rng.random() < .4
+    elif rng.random() < .1:  # the letters of a class one above the other, small: no part of the number
+        letters = rng.choice(("DV", "PC", "AP", "TRK", "NE", "DP", "XT", "COM", "FLT", "WC", "TX", "GV", "SC", "APP"))
+        right = rng.random() < .5
+        x0, low, x1, high = plate.text
+        plate.text = (x0, low, x1 - .08, high) if right else (x0 + .08, low, x1, high)
+        for row, letter in enumerate(letters):
+            plate.words.append((letter, x1 - .03 if right else x0 + .03, low + (high - low) * (row + .5) / len(letters), (high - low) / len(letters) * .7, plate.ink, False))
     if rng.random() < .22:  # dealer frame covering the edges, often the name and the slogan too
         tone = rng.choice(((20, 20, 22), (20, 20, 22), (190, 190, 195), (150, 30, 40), (30, 40, 110)))
         letters = WHITE if sum(tone) < 330 else BLACK

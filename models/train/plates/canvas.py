@@ -136,16 +136,49 @@ def badge(rng: random.Random, canvas: Canvas, cx: float, cy: float, rx: float, r
             cv2.polylines(canvas.image, [points], rng.random() < .5, tone, max(1, rx // 6), cv2.LINE_AA)
 
 
-def emblem(rng: random.Random, canvas: Canvas, x: float, cy: float, size: float) -> float:
+def wheelchair(rng: random.Random, canvas: Canvas, cx: float, cy: float, r: float, colour) -> None:
+    """The sign of access: a head, a bent body and a wheel."""
+    t = max(int(r * .22), 1)
+
+    def at(x, y):
+        return int(cx + x * r), int(cy + y * r)
+
+    cv2.circle(canvas.image, at(-.25, -.8), max(int(r * .17), 1), colour, -1, cv2.LINE_AA)
+    cv2.polylines(canvas.image, [np.array([at(-.22, -.55), at(-.15, .15), at(.45, .15), at(.6, .8), at(.85, .75)])], False, colour, t, cv2.LINE_AA)
+    cv2.line(canvas.image, at(-.18, -.2), at(.35, -.2), colour, t, cv2.LINE_AA)
+    turn = rng.uniform(-20, 20)
+    cv2.ellipse(canvas.image, at(-.1, .4), (max(int(r * .58), 1),) * 2, 0, 0 + turn, 230 + turn, colour, t, cv2.LINE_AA)
+
+
+def seals(rng: random.Random, canvas: Canvas, x: float, cy: float, size: float, width: float, beside: bool = False) -> None:
+    """The inspection seal over (or beside) the seal of the office, as German plates carry them."""
+    for row, side in enumerate((-.25, .25)):
+        centre = (int(x + width / 2 + size * side), int(cy)) if beside else (int(x + width / 2), int(cy + size * side))
+        r = max(int(size * rng.uniform(.19, .23)), 2)
+        rim = tuple(rng.randint(0, 140) for _ in range(3))
+        tone = tuple(rng.randint(70, 255) for _ in range(3))
+        if row == 0 and rng.random() < .25:
+            continue
+        cv2.circle(canvas.image, centre, r, tone, -1, cv2.LINE_AA)
+        cv2.circle(canvas.image, centre, r, rim, max(r // 4, 1), cv2.LINE_AA)
+        for _ in range(rng.randint(1, 4)):
+            spot = (int(centre[0] + rng.gauss(0, .35) * r), int(centre[1] + rng.gauss(0, .35) * r))
+            cv2.circle(canvas.image, spot, max(int(r * rng.uniform(.1, .4)), 1), tuple(rng.randint(0, 255) for _ in range(3)), -1, cv2.LINE_AA)
+
+
+def emblem(rng: random.Random, canvas: Canvas, x: float, cy: float, size: float, stickered: bool = False) -> float:
     """A seal, arms or picture between groups; returns its width."""
-    width = size * rng.uniform(.45, 1.0)
+    width = size * (rng.uniform(.8, 1.0) if stickered else rng.uniform(.5, 1.1))
     image = canvas.image
     cx = int(x + width / 2)
     cy = int(cy)
     r = max(int(width * .42), 2)
     tone = tuple(rng.randint(0, 255) for _ in range(3))
     kind = rng.random()
-    if kind < .35:
+    if stickered:  # month over year, in the middle of the plate
+        for dy in ((-1, 1) if rng.random() < .8 else (0,)):
+            sticker(rng, canvas, x, cy + dy * size * .25 - size * .2, width, size * rng.uniform(.34, .42))
+    elif kind < .35:
         for dy in ((-1, 1) if rng.random() < .5 else (0,)):
             y = int(cy + dy * size * .26)
             rr = int(min(r, size * .24)) if dy else r
@@ -156,7 +189,18 @@ def emblem(rng: random.Random, canvas: Canvas, x: float, cy: float, size: float)
         cv2.fillPoly(image, [pts], tone, cv2.LINE_AA)
     elif kind < .72:
         badge(rng, canvas, cx, cy, r, size * .45)
-    elif kind < .86:
+    elif kind < .78:  # a cactus, a pine, a statue: an upright thing with arms
+        t = max(int(width * rng.uniform(.1, .2)), 1)
+        top, low = int(cy - size * .4), int(cy + size * .4)
+        cv2.line(image, (cx, top), (cx, low), tone, t, cv2.LINE_AA)
+        for side in (-1, 1):
+            if rng.random() < .85:
+                y = int(cy + rng.uniform(-.2, .2) * size)
+                tip = int(cx + side * r * rng.uniform(.5, 1))
+                cv2.polylines(image, [np.array([(cx, y), (tip, y), (tip, int(y - size * rng.uniform(.1, .3)))])], False, tone, t, cv2.LINE_AA)
+    elif kind < .84:
+        wheelchair(rng, canvas, cx, cy, min(r, size * .4), tone)
+    elif kind < .9:
         shield = np.array([(cx - r, cy - r), (cx + r, cy - r), (cx + r, cy + r // 3), (cx, cy + r + r // 3), (cx - r, cy + r // 3)])
         cv2.fillPoly(image, [shield], tone, cv2.LINE_AA)
         cv2.line(image, (cx, cy - r), (cx, cy + r), tuple(rng.randint(0, 255) for _ in range(3)), max(r // 3, 1), cv2.LINE_AA)
@@ -169,7 +213,7 @@ def emblem(rng: random.Random, canvas: Canvas, x: float, cy: float, size: float)
 
 
 def set_line(rng: random.Random, canvas: Canvas, laid: str, face: faces.Face, box, *, spacing=.12, gap=.3, tail_scale=1.0,
-             dash=.85, align="centre", widen=1.0, stack=0, stack_right=False):
+             dash=.85, align="centre", widen=1.0, stack=0, stack_right=False, sealed=False, beside=False, stickered=False):
     """Sets one line of characters into box = (x0, y0, x1, y1), squeezing it if it is too long.
 
     stack: how many characters (2) stand one above the other at half height, at the left or right end.
@@ -207,7 +251,7 @@ def set_line(rng: random.Random, canvas: Canvas, laid: str, face: faces.Face, bo
         elif c == ".":
             parts.append(("dot", rng.random() < .8, height * .16))
         elif c == "*":
-            parts.append(("emblem", None, height * max(gap, .5)))
+            parts.append(("emblem", None, height * (1.0 if beside else max(gap, .7 if stickered else .5))))
         elif c == "%":
             parts.append(("foreign", None, height * .7))
     if stacked:
@@ -244,8 +288,10 @@ def set_line(rng: random.Random, canvas: Canvas, laid: str, face: faces.Face, bo
         elif kind == "dot" and payload:
             y = int(y0 + height * rng.choice((.5, .92, .95)))
             cv2.circle(canvas.ink, (int(x + width / 2), y), max(pen * 2 // 3, 1), 255, -1, cv2.LINE_AA)
+        elif kind == "emblem" and sealed:
+            seals(rng, canvas, x, (y0 + y1) / 2, height, width, beside)
         elif kind == "emblem":
-            emblem(rng, canvas, x, (y0 + y1) / 2, min(width, height * .95))
+            emblem(rng, canvas, x, (y0 + y1) / 2, min(width, height * .95), stickered)
         elif kind == "foreign":
             sign = foreign_sign(rng, height)
             canvas.stamp(cv2.resize(sign, (max(int(width), 2), height), interpolation=cv2.INTER_AREA), x, y0)

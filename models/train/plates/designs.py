@@ -40,6 +40,9 @@ class Look:
     align: str = "centre"
     stack: int = 0
     stack_right: bool = False
+    sealed: bool = False  # emblems are a pair of round seals
+    stickered: bool = False  # emblems are the month's and the year's stickers
+    screws: list = field(default_factory=list)  # (x, y, radius in mm, tone), over the print
     boxed_tail: bool = False
     logo: float = 0.0  # a picture of this width (part of the plate) left of the text
     foreign_row: float = 0.0  # a row of foreign script on top, part of the height
@@ -73,6 +76,7 @@ def european(rng, country, two):
     look = Look(size, jitter(rng, WHITE), BLACK, "eu", emboss=rng.choice((0, .15, .3)))
     if country == "DE":
         look.role = rng.choice(("fe", "fe", "fe", "din"))
+        look.sealed = rng.random() < .9
     elif country in ("RO", "PL", "CZ", "SK", "HU", "HR", "SI", "BG", "GR", "RS", "TR", "EE", "LV", "LT", "BA", "UA", "RU", "BY"):
         look.role = rng.choice(("din", "din", "eu"))
     codes = {"DE": "D", "ES-old": "E", "ES": "E", "FR": "F", "FR-old": "F", "IT": "I", "PT": "P", "NL": "NL", "BE": "B", "AT": "A", "HU": "H", "SI": "SLO", "SE": "S", "NO": "N",
@@ -87,6 +91,8 @@ def european(rng, country, two):
         look.text = (width + .02, .14, .97, .86)
     if country in ("IT", "FR") and rng.random() < .7:
         look.right_band = (rng.uniform(.06, .1), jitter(rng, BLUE), rng.choice(("75", "13", "RM", "MI", "59", "")))
+    elif country not in ("PT", "RU") and rng.random() < .04:  # dated plates, customs, districts
+        look.right_band = (rng.uniform(.06, .1), jitter(rng, rng.choice((RED, BLUE, YELLOW))), rng.choice(("12 07", "08", "14", "A", "22")))
     if country == "PT" and rng.random() < .5:
         look.right_band = (.07, jitter(rng, YELLOW), rng.choice(("04 12", "11 06")))
     yellow = {"NL": .75, "LU": 1, "FR-old": .4, "IL": 1, "NO": .1, "DK": .1, "FR": .05, "GR": .05}.get(country, .02)
@@ -167,6 +173,14 @@ def brazilian_old(rng, country, two):
     state = rng.choice(("SP", "SP", "RJ", "MG", "PR", "SC", "RS", "DF", "BA", "CE", "PE", "GO", "ES"))
     look.words.append((f"{state}{rng.choice((' - ', '-', '  '))}{town}", rng.uniform(.42, .58), rng.uniform(.11, .17), rng.uniform(.11, .16), look.ink, False))
     look.bolts = rng.choice(([(.1, .16), (.9, .16)], [(.16, .14), (.84, .14)], [], [(.06, .55), (.94, .55)]))
+    if rng.random() < .7:  # the screws below hang on the characters' feet, and make a Q of an O
+        x, y = rng.uniform(.22, .34), look.text[3] + rng.uniform(-.02, .04)
+        tone, radius = rng.choice((25, 40, 70, 150, 220)), rng.uniform(3, 8)
+        look.screws = [(x, y, radius, tone), (1 - x, y, radius, tone)]
+        if rng.random() < .6:
+            look.screws += [(x, rng.uniform(.1, .2), radius, tone), (1 - x, rng.uniform(.1, .2), radius, tone)]
+    if rng.random() < .35:  # the yearly seal
+        look.stickers.append((rng.uniform(.03, .1), .06, .07, .16))
     if rng.random() < .6:
         look.border = (look.ink, rng.uniform(2, 4), rng.uniform(0, 4))
     look.widen = rng.uniform(.9, 1.25)

@@ -52,9 +52,11 @@ class Face:
 
     def __init__(self, name: str):
         self.name = name
+        self.alike: dict[str, str] = {}  # characters that this face draws like another one
         self._masks: dict[str, np.ndarray] = {}
 
     def mask(self, character: str) -> np.ndarray:
+        character = self.alike.get(character, character)
         found = self._masks.get(character)
         if found is None:
             found = self._masks[character] = self._draw(character)
@@ -148,7 +150,7 @@ def stroke_face(rng: random.Random, role: str) -> StrokeFace:
     elif role == "us":
         width, pen, roundness, square = u(.38, .58), u(.10, .17), u(.5, 1.0), rng.random() < .2
     elif role in ("din", "br"):
-        width, pen, roundness = u(.42, .62), u(.115, .165), u(.7, 1.0)
+        width, pen, roundness = u(.42, .62), u(.115, .165), u(.7 if role == "din" else .45, 1.0)
     elif role == "fe":
         width, pen, roundness, square = u(.48, .64), u(.115, .15), u(.7, 1.0), True
     elif role == "eu":
@@ -172,7 +174,13 @@ def font_face(rng: random.Random, role: str) -> Face | None:
     elif rng.random() < .25:
         thicken = rng.choice((2, 3))
     slant = rng.uniform(.05, .25) if role == "odd" or rng.random() < .03 else 0.0
-    return FontFace(font_files()[key], rng.uniform(low, high), thicken, slant)
+    face = FontFace(font_files()[key], rng.uniform(low, high), thicken, slant)
+    if role != "fe":  # many dies have one stamp for O and 0, some one for I and 1: then only the pattern tells
+        if rng.random() < .45:
+            face.alike["0"] = "O"
+        if rng.random() < .2:
+            face.alike["1"] = "I"
+    return face
 
 
 class FacePool:

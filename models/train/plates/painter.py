@@ -63,6 +63,10 @@ def paint(rng: random.Random, look: Look, laid: str, scale: float) -> np.ndarray
     sheet.pour(sheet.ink, look.ink)
     for x, y in look.bolts:
         bolt(rng, sheet, x * w, y * h, rng.uniform(3, 6) * scale)
+    if rng.random() < .05:  # a screw where somebody had a drill
+        look.screws.append((rng.uniform(.08, .92), rng.choice((look.text[1], look.text[3])) + rng.uniform(-.06, .06), rng.uniform(3, 6), rng.choice((30, 90, 220))))
+    for x, y, radius, tone in look.screws:
+        cv2.circle(sheet.image, (int(x * w), int(y * h)), max(int(radius * scale), 1), (tone,) * 3, -1, cv2.LINE_AA)
     return sheet.image
 
 
@@ -79,7 +83,7 @@ def _characters(rng, sheet, look, laid, w, h):
         for i in range(rng.randint(3, 6)):
             sheet.stamp(foreign_sign(rng, size), (x0 + .02) * w + i * size * 1.25, h * .06)
     box = (x0 * w, y0 * h, x1 * w, y1 * h)
-    how = dict(spacing=look.spacing, gap=look.gap, dash=look.dash, align=look.align, widen=look.widen)
+    how = dict(spacing=look.spacing, gap=look.gap, dash=look.dash, align=look.align, widen=look.widen, sealed=look.sealed, stickered=look.stickered)
     parts = [p for p in laid.split("/")]
     if len(parts) == 1:
         if look.boxed_tail:
@@ -92,7 +96,7 @@ def _characters(rng, sheet, look, laid, w, h):
     total = box[3] - box[1]
     split = look.row_split + rng.uniform(-.07, .03)
     seam = total * rng.uniform(.03, .12)
-    set_line(rng, sheet, parts[0], face, (box[0], box[1], box[2], box[1] + total * split - seam / 2), tail_scale=look.tail_scale, **how)
+    set_line(rng, sheet, parts[0], face, (box[0], box[1], box[2], box[1] + total * split - seam / 2), tail_scale=look.tail_scale, beside=look.sealed and rng.random() < .6, **how)
     set_line(rng, sheet, "".join(parts[1:]), face, (box[0], box[1] + total * split + seam / 2, box[2], box[3]), **how)
 
 

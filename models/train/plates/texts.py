@@ -38,9 +38,9 @@ COUNTRIES: dict[str, tuple[float, list[str]]] = {
     "CH": (1.5, ["<CH>-[0-9]{1,6}", "<CH>*[0-9]{4,6}", "<CH>*/[0-9]{3,6}"]),
     "PL": (2.5, ["[A-Z]{2,3} [0-9]{5}", "[A-Z]{2,3} [0-9]{4}[A-Z]", "[A-Z]{3} [A-Z]{2}[0-9]{2,3}", "[A-Z]{2}/[0-9]{3}[A-Z]{2}", "[A-Z]{2} [0-9]{3}[A-Z]{2}",
                  "[A-Z]{3} [0-9][A-Z][0-9]{2}"]),
-    "CZ": (2.5, ["[0-9][ABCEHJ-MPSTUZ][0-9A-Z]*[0-9]{4}", "[0-9][ABCEHJ-MPSTUZ][0-9]*[0-9]{4}", "[A-Z]{2,3} [0-9]{2}-[0-9]{2}",
+    "CZ": (4, ["[0-9][ABCEHJ-MPSTUZ][0-9A-Z]*[0-9]{4}", "[0-9][ABCEHJ-MPSTUZ][0-9]*[0-9]{4}", "[A-Z]{2,3} [0-9]{2}-[0-9]{2}",
                  "[0-9][ABCEHJ-MPSTUZ][0-9]/[0-9]{4}"]),
-    "SK": (2.5, ["[A-Z]{2}*[0-9]{3}[A-Z]{2}", "[A-Z]{2}-[0-9]{3}[A-Z]{2}"]),
+    "SK": (4, ["[A-Z]{2}*[0-9]{3}[A-Z]{2}", "[A-Z]{2}-[0-9]{3}[A-Z]{2}"]),
     "HU": (2, ["[A-Z]{3}-[0-9]{3}", "[A-Z]{2} [A-Z]{2}-[0-9]{3}", "[A-Z]{3}/[0-9]{3}"]),
     "RO": (3, ["B [0-9]{2,3} [A-Z]{3}", "<RO> [0-9]{2} [A-Z]{3}", "<RO> [0-9]{2}/[A-Z]{3}", "<RO> 0[0-9]{5}"]),
     "BG": (1.2, ["[ABEKMHOPCTYX]{1,2} [0-9]{4} [ABEKMHOPCTYX]{2}"]),
@@ -67,14 +67,14 @@ COUNTRIES: dict[str, tuple[float, list[str]]] = {
     "GB-dateless": (.8, ["[A-Z]{1,3} [0-9]{1,4}", "[0-9]{1,4} [A-Z]{1,3}"]),
     "US": (38, ["[A-Z]{3}*[0-9]{4}", "[A-Z]{3} [0-9]{4}", "[A-Z]{3}-[0-9]{4}", "[A-Z]{3}*[0-9]{3}", "[A-Z]{3} [0-9]{3}", "[0-9]{3}*[A-Z]{3}", "[0-9]{3} [A-Z]{3}",
                 "[0-9]{3}-[A-Z]{3}", "[1-9][A-Z]{3}[0-9]{3}", "[1-9][A-Z]{3}[0-9]{3}", "[1-9][A-Z]{3}[0-9]{3}", "[A-Z]{2}[0-9]{5}", "[A-Z]{2} [0-9]{5}", "[A-Z][0-9]{2} [A-Z]{3}",
-                "[A-Z][0-9]{2}*[A-Z]{3}", "[A-Z]{2}[0-9] [A-Z][0-9][A-Z]", "[A-Z]{2}[0-9]*[A-Z][0-9][A-Z]", "[0-9]{3}[A-Z][0-9]{2}", "[0-9]{3} [A-Z][0-9]{2}",
-                "[A-Z][0-9]{6}", "[A-Z]{4}[0-9]{2}", "[0-9A-Z]{3} [0-9A-Z]{3}", "[0-9A-Z]{3}*[0-9A-Z]{3}", "[0-9A-Z]{5,7}", "[0-9]{2}[A-Z]{2}[0-9]{2}", "[0-9][A-Z]{2}[0-9]{3}",
+                "[A-Z][0-9]{2}*[A-Z]{3}", "[A-Z]{2}[0-9] [A-Z][0-9][A-Z]", "[A-Z]{2}[0-9]*[A-Z][0-9][A-Z]", "[A-Z]{2}[0-9]*[A-Z][0-9][A-Z]", "[A-Z]{2}[0-9]-[A-Z][0-9][A-Z]", "[A-Z]{2}[0-9] [A-Z]{3}[0-9]", "[0-9]{3}[A-Z][0-9]{2}", "[0-9]{3} [A-Z][0-9]{2}",
+                "[A-Z][0-9]{6}", "[A-Z]{4}[0-9]{2}", "[0-9A-Z]{3} [0-9A-Z]{3}", "[0-9A-Z]{5,7}", "[0-9]{2}[A-Z]{2}[0-9]{2}", "[0-9][A-Z]{2}[0-9]{3}",
                 "[0-9]{3} [0-9]{3}", "[0-9]{3}*[A-Z]{2}[0-9]", "[0-9]{2}[A-Z]*[A-Z][0-9]{2}", "[A-Z]{2}[0-9]{4}", "[0-9]{2}[A-Z]{3}[0-9]", "[0-9]{4}*[A-Z]{2}", "[0-9]{6}", "[A-Z]{3}[0-9] [0-9][0-9]"]),
     "US-vanity": (8, ["?"]),
     "CA": (2.5, ["[A-Z]{4}*[0-9]{3}", "[A-Z]{3} [0-9]{3}", "[A-Z]{3}-[0-9]{4}", "[A-Z][0-9]{2} [A-Z]{3}", "[0-9]{3} [A-Z]{3}", "[A-Z]{2}[0-9]*[0-9]{2}[A-Z]"]),
     "MX": (1.5, ["[A-HJ-NPR-Z]{3}-[0-9]{3}-[A-Z]", "[A-HJ-NPR-Z]{3}-[0-9]{2}-[0-9]{2}", "[A-HJ-NPR-Z]{2}-[0-9]{5}"]),
     "BR": (8, ["[A-Z]{3}[0-9][A-J][0-9]{2}", "[A-Z]{3}[0-9][A-Z][0-9]{2}", "[A-Z]{3}/[0-9][A-Z][0-9]{2}"]),
-    "BR-old": (16, ["[A-Z]{3}-[0-9]{4}", "[A-Z]{3} [0-9]{4}", "[A-Z]{3}-[0-9]{4}", "[A-Z]{3}/[0-9]{4}"]),
+    "BR-old": (16, ["[A-Z]{3}-[0-9]{4}", "[A-Z]{3}.[0-9]{4}", "[A-Z]{3} [0-9]{4}", "[A-Z]{3}-[0-9]{4}", "[A-Z]{3}/[0-9]{4}"]),
     "AR": (1.5, ["[A-Z]{2} [0-9]{3} [A-Z]{2}", "[A-Z]{3} [0-9]{3}"]),
     "CL": (1, ["[BCDFGHJKLPRSTVWXYZ]{2}-[BCDFGHJKLPRSTVWXYZ]{2}-[0-9]{2}", "[A-Z]{2}-[0-9]{4}"]),
     "CO": (1, ["[A-Z]{3} [0-9]{3}", "[A-Z]{3}-[0-9]{3}"]),
@@ -85,7 +85,7 @@ COUNTRIES: dict[str, tuple[float, list[str]]] = {
     "NZ": (1, ["[A-HJ-NP-Z]{3}[0-9]{3}", "[A-Z]{2}[0-9]{3,4}"]),
     "IN": (2.5, ["<IN>[0-9]{2} [A-HJ-NP-Z]{1,2} [0-9]{4}", "<IN> [0-9]{2} [A-HJ-NP-Z]{1,2}/[0-9]{4}", "<IN>[0-9]{1,2}[A-HJ-NP-Z]{1,3}[0-9]{4}", "<IN>-[0-9]{2}-[A-HJ-NP-Z]{1,2}-[0-9]{4}",
                  "[0-9]{2} BH [0-9]{4} [A-HJ-NP-Z]{1,2}"]),
-    "PK": (4, ["[A-Z]{2,3}-[0-9]{3}", "[A-Z]{2,3}/[0-9]{3,4}", "[A-Z]{2,3} [0-9]{3,4}", "LE[A-Z]-[01][0-9]/[0-9]{3,4}", "[A-Z]{2,3}-[01][0-9]-[0-9]{2,4}", "[A-Z]{3}-[0-9]{3}", "[A-Z]-[0-9]{4}"]),
+    "PK": (4, ["[A-Z]{2,3}-[0-9]{3}", "[A-Z]{2,3}/[0-9]{3,4}", "[A-Z]{2,3} [0-9]{3,4}", "LE[A-Z]-[01][0-9]/[0-9]{3,4}", "[LM][A-Z]{2}-[01][0-9]/[0-9]{3,4}", "[A-Z]{2,3}-[01][0-9]-[0-9]{2,4}", "[A-Z]{3}-[0-9]{3}", "[A-Z]-[0-9]{4}"]),
     "LK": (.6, ["[A-Z]{2,3}-[0-9]{4}"]),
     "MY": (1.5, ["[A-HJ-NP-Z]{3} [0-9]{1,4}", "[A-HJ-NP-Z]{1,2} [0-9]{3,4} [A-HJ-NP-Z]", "[A-HJ-NP-Z]{3}/[0-9]{3,4}", "[A-HJ-NP-Z]{3}[0-9]{4}"]),
     "SG": (1, ["S[A-Z]{2} [0-9]{1,4} [A-EGHJ-MPR-UX-Z]", "S[A-Z]{2}[0-9]{4}[A-EGHJ-MPR-UX-Z]", "S[A-Z]{2}/[0-9]{3,4}[A-EGHJ-MPR-UX-Z]"]),
@@ -186,9 +186,19 @@ def pick_country(rng: random.Random) -> str:
 def pick_text(rng: random.Random, country: str) -> str:
     """A laid-out text of a country (with gaps, dashes, emblems, line break)."""
     laid = from_pattern(rng, rng.choice(COUNTRIES[country][1]))
-    if country in _SHY and not laid.replace(" ", "").isalpha() and rng.random() < .8:
-        laid = "".join(rng.choice("ABCDEFGHJKLMNPRSTUVWXYZ") if c in "OIQ" and rng.random() < .9 else c for c in laid)
-    return laid
+    if country in _SHY and not laid.replace(" ", "").isalpha() and rng.random() < .95:
+        laid = "".join(rng.choice("ABCDEFGHJKLMNPRSTUVWXYZ") if c in "OIQ" and rng.random() < (.97 if c != "Q" else .7) else c for c in laid)
+    return _doubled(rng, laid) if rng.random() < .12 else laid
+
+
+def _doubled(rng: random.Random, laid: str) -> str:
+    """Makes two neighbours equal, often 1 1, which are the hardest to count."""
+    pairs = [i for i in range(len(laid) - 1) if laid[i].isdigit() and laid[i + 1].isdigit() or laid[i] in string.ascii_uppercase and laid[i + 1] in string.ascii_uppercase]
+    if not pairs:
+        return laid
+    i = rng.choice(pairs)
+    c = "1" if laid[i].isdigit() and rng.random() < .5 else laid[i]
+    return laid[:i] + c + c + laid[i + 2:]
 
 
 def plain(laid_out: str) -> str:

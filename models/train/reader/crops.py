@@ -18,6 +18,8 @@ from .net import HEIGHT, WIDTH
 
 # The crop is the box grown by MARGIN of its width (height) on every side; slack is drawn around that.
 MARGIN = 0.05
+# Around boxes of our detector, which are tighter than the annotated ones.
+DETECTED_MARGIN = 0.08
 SLACK = (-0.05, 0.15)
 _LUMA = np.float32((.299, .587, .114))
 
@@ -40,8 +42,13 @@ def shrink(image: np.ndarray, width: int = WIDTH, height: int = HEIGHT) -> np.nd
 
 
 def to_grey(image: np.ndarray, weights: np.ndarray = _LUMA) -> np.ndarray:
-    """RGB to grey by any weighting of the colours."""
-    return cv2.transform(image, (weights / weights.sum()).reshape(1, 3))
+    """RGB to grey by any weighting of the colours; grey stays as it is."""
+    return image if image.ndim == 2 else cv2.transform(image, (weights / weights.sum()).reshape(1, 3))
+
+
+def any_grey(rng: random.Random, image: np.ndarray) -> np.ndarray:
+    """RGB to grey as some camera might: infrared and filters see colours differently."""
+    return to_grey(image, _LUMA if rng.random() < .6 else np.float32([rng.uniform(.05, 1) for _ in range(3)]))
 
 
 @dataclass
@@ -169,11 +176,7 @@ class Photographer:
             plate = draw_plate(rng, scale=self.scale * rng.choice((.8, 1.0, 1.2)))
             if not 2 <= len(plate.text) <= 10 or (len(plate.lines) > 1 and rng.random() < .35):
                 continue
-            if rng.random() < .6:
-                weights = _LUMA
-            else:  # infrared and filters see colours differently
-                weights = np.float32([rng.uniform(.05, 1) for _ in range(3)])
-            grey = to_grey(plate.image, weights)
+            grey = any_grey(rng, plate.image)
             if grey.std() < 14:  # print that fades away in this light is not readable
                 grey = to_grey(plate.image)
             return Flat(grey, plate.lines, plate.country)

@@ -16,11 +16,9 @@ import numpy as np
 import torch
 
 from . import measure
+from .crops import DETECTED_MARGIN, MARGIN
 from .decode import greedy
 from .net import ALPHABET, HEIGHT, WIDTH, Reader, flop, fold
-
-# Around boxes of our detector, which are tighter than those the reader was trained on (`crops.MARGIN`).
-DETECTED_MARGIN = 0.08
 
 _DESCRIPTION = """\
 format = 1
@@ -62,7 +60,8 @@ rectify = true
 temperature = {temperature}
 
 [accuracy]
-# Reader alone on perfect boxes, measured on this file by `{command}`.
+# Reader alone, measured on this file by `{command}`. boxes: upright, the annotated box grown by {boxed}; straightened:
+# by our detector's corners, grown by the margin above, where it finds the plate.
 date = "{date}"
 flop = {flop}
 parity = {parity:.1e} # largest difference of any logit, PyTorch to onnxruntime
@@ -107,6 +106,7 @@ def main(argv=None) -> None:
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[2])
     parser.add_argument("--set", nargs="*", default=["val"], help="sets to measure: val, bench-dev")
+    parser.add_argument("--straight", type=Path, metavar="DIR", help="where our detector's corners are kept (default: beside the checkpoint)")
     parser.add_argument("--weights", type=Path, help="also write the bare weights here, to start later runs from")
     args = parser.parse_args(argv)
     model = load(args.checkpoint)
@@ -119,20 +119,21 @@ def main(argv=None) -> None:
     temperature, tables = 1.0, []
     run = measure.onnx_runner(path)
     for name in args.set if data else []:
-        found = measure.set_of(Path(data), name)
-        logits = run(measure.crops_of(found.plates))
-        if name == "val":
-            temperature = measure.temperature_of(logits, [p.text for p in found.plates])
-        figures = measure.table([greedy(l / temperature) for l in logits], found.plates)
-        print(name, figures["all"])
-        for key, row in figures.items():
-            if isinstance(row, dict) and "exact" in row and not key.startswith("height"):
-                title = f"{name}-boxes" + ("" if key == "all" else "." + key.replace("openalpr-benchmarks/", ""))
-                tables.append(f"[accuracy.{title}]\n" + "".join(f"{k} = {v}\n" for k, v in row.items()))
+        found = measure.set_of(Path(data), name, args.straight or args.checkpoint.parent)
+        straight = run(measure.crops_of(found.plates, DETECTED_MARGIN, True))
+        if name == "val":  # as the product cuts them
+            temperature = measure.temperature_of(straight, [p.text for p in found.plates])
+        for kind, logits in (("boxes", run(measure.crops_of(found.plates))), ("straightened", straight)):
+            figures = measure.table([greedy(l / temperature) for l in logits], found.plates)
+            print(name, kind, figures["all"])
+            for key, row in figures.items():
+                if isinstance(row, dict) and "exact" in row and not key.startswith("height"):
+                    title = f"{name}-{kind}" + ("" if key == "all" else "." + key.replace("openalpr-benchmarks/", ""))
+                    tables.append(f"[accuracy.{title}]\n" + "".join(f"{k} = {v}\n" for k, v in row.items()))
     sources = ",\n".join(f'  "{s}"' for s in ((_PHOTOGRAPHS if data else []) + [_DRAWN]))
     (args.out / "reader.toml").write_text(_DESCRIPTION.format(
-        sha256=hashlib.sha256(path.read_bytes()).hexdigest(), sources=sources, width=WIDTH, height=HEIGHT, steps=80, half=40, alphabet=ALPHABET, margin=DETECTED_MARGIN, temperature=temperature,
-        command="python -m reader.measure --set " + " ".join(args.set), date=datetime.date.today().isoformat(), flop=flop(model), parity=parity, tables="\n".join(tables)))
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(), sources=sources, width=WIDTH, height=HEIGHT, steps=80, half=40, alphabet=ALPHABET, margin=DETECTED_MARGIN, boxed=MARGIN, temperature=temperature,
+        command="python -m reader.export --set " + " ".join(args.set), date=datetime.date.today().isoformat(), flop=flop(model), parity=parity, tables="\n".join(tables)))
     if args.weights:
         state = torch.load(args.checkpoint, map_location="cpu", weights_only=True)
         args.weights.parent.mkdir(parents=True, exist_ok=True)

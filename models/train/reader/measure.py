@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from . import corners
 from . import real as real_data
 from .crops import MARGIN
 from .decode import distance, fold, greedy
@@ -34,8 +35,8 @@ def onnx_runner(path: Path):
     return run
 
 
-def crops_of(plates, margin: float = MARGIN) -> np.ndarray:
-    return np.stack([real_data.truth_crop(p, margin) for p in plates])[:, None]
+def crops_of(plates, margin: float = MARGIN, rectify: bool = False) -> np.ndarray:
+    return np.stack([real_data.truth_crop(p, margin, rectify) for p in plates])[:, None]
 
 
 def align(truth: str, read: str):
@@ -103,11 +104,11 @@ def table(reads, plates) -> dict:
     return out
 
 
-def set_of(data: Path, name: str):
-    """"val" or "bench-dev" or "train": its readable plates."""
-    if name == "bench-dev":
-        return real_data.load(data / "bench-dev", "annotations.jsonl")
-    return real_data.load(data / "plates-real", f"{name}.jsonl")
+def set_of(data: Path, name: str, straight: Path | None = None):
+    """"val" or "bench-dev" or "train": its readable plates; straight: a folder that keeps our detector's corners, which are then found too."""
+    folder, lines = (data / "bench-dev", "annotations.jsonl") if name == "bench-dev" else (data / "plates-real", f"{name}.jsonl")
+    found = corners.find(folder, lines, straight / f"corners-{name}.json") if straight else None
+    return real_data.load(folder, lines, corners=found)
 
 
 def main(argv=None) -> None:
@@ -115,6 +116,7 @@ def main(argv=None) -> None:
     parser.add_argument("--model", type=Path, default=Path(__file__).parents[2] / "reader.onnx")
     parser.add_argument("--set", nargs="*", default=["val"], choices=["val", "train", "bench-dev"])
     parser.add_argument("--margins", type=float, nargs="*", default=[MARGIN])
+    parser.add_argument("--straight", type=Path, metavar="DIR", help="straighten by our detector's corners, as the product does; DIR keeps them for the next time")
     parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--errors", action="store_true", help="list the wrong reads")
     args = parser.parse_args(argv)
@@ -122,12 +124,12 @@ def main(argv=None) -> None:
         raise SystemExit("AMSLPR_DATA must name the folder that holds plates-real/ and bench-dev/")
     run = onnx_runner(args.model)
     for name in args.set:
-        found = set_of(Path(os.environ["AMSLPR_DATA"]), name)
+        found = set_of(Path(os.environ["AMSLPR_DATA"]), name, args.straight)
         for margin in args.margins:
-            logits = run(crops_of(found.plates, margin))
+            logits = run(crops_of(found.plates, margin, args.straight is not None))
             reads = [greedy(l / args.temperature) for l in logits]
             texts = [p.text for p in found.plates]
-            print(json.dumps({"set": name, "margin": margin, "skipped": dict(found.skipped), **table(reads, found.plates), "reliability": reliability(logits, texts, args.temperature)}))
+            print(json.dumps({"set": name, "margin": margin, "straight": args.straight is not None, "skipped": dict(found.skipped), **table(reads, found.plates), "reliability": reliability(logits, texts, args.temperature)}))
             if args.errors:
                 for (read, c), p in zip(reads, found.plates):
                     if read != p.text:

@@ -18,7 +18,9 @@ import numpy as np
 
 from plates import camera
 
-from .crops import MARGIN, finish, shrink, slack
+from .corners import grown
+from .crops import MARGIN, any_grey, finish, shrink, slack, to_grey
+from .net import HEIGHT, WIDTH
 
 _KEEP = .45  # how much around a box is kept for slack and warps, parts of its size
 _TALL = 120  # boxes taller than this are scaled down when kept
@@ -30,12 +32,13 @@ class DataError(Exception):
 
 @dataclass
 class RealPlate:
-    picture: np.ndarray  # grey, the box with _KEEP around it
+    picture: np.ndarray  # RGB, the box with _KEEP around it
     box: tuple[float, float, float, float]  # x, y, w, h inside picture
     text: str
     group: str
     source: str
     height: float  # of the box in the photograph
+    quad: np.ndarray | None = None  # corners inside picture, as our detector finds them
 
 
 @dataclass
@@ -67,20 +70,21 @@ def cut(image: np.ndarray, x0: float, y0: float, x1: float, y1: float) -> np.nda
     return cv2.copyMakeBorder(part, max(-ya, 0), max(yb - h, 0), max(-xa, 0), max(xb - w, 0), cv2.BORDER_REPLICATE)
 
 
-def load(folder: Path, annotations: str, backgrounds: bool = False) -> RealSet:
-    """All readable plates of an annotation file, and patches without plates."""
+def load(folder: Path, annotations: str, backgrounds: bool = False, corners: dict | None = None) -> RealSet:
+    """All readable plates of an annotation file, and patches without plates. corners: as `corners.find` gives them."""
     out = RealSet()
     rng = random.Random(7)
     for _, row in read_lines(folder / annotations):
-        readable = [p for p in row.get("plates", []) if p.get("text") or p.get("track_text")]
+        readable = [(i, p) for i, p in enumerate(row.get("plates", [])) if p.get("text") or p.get("track_text")]
         if not readable and not (backgrounds and rng.random() < .5):
             continue
-        image = cv2.imread(str(folder / row["image"]), cv2.IMREAD_GRAYSCALE)
+        image = cv2.imread(str(folder / row["image"]), cv2.IMREAD_COLOR)
         if image is None:
             out.skipped["picture missing or corrupt"] += 1
             continue
-        h, w = image.shape
-        for plate in readable:
+        image = np.ascontiguousarray(image[..., ::-1])
+        h, w = image.shape[:2]
+        for number, plate in readable:
             x, y, bw, bh = plate["box"]
             if bw < 4 or bh < 4 or x + bw < 2 or y + bh < 2 or x > w - 2 or y > h - 2:
                 out.skipped["box outside its picture or empty"] += 1
@@ -94,9 +98,11 @@ def load(folder: Path, annotations: str, backgrounds: bool = False) -> RealSet:
             k = min(1.0, _TALL / bh)
             if k < 1:
                 kept = cv2.resize(kept, None, fx=k, fy=k, interpolation=cv2.INTER_AREA)
-            out.plates.append(RealPlate(kept, ((x - left) * k, (y - top) * k, bw * k, bh * k), text, str(row.get("group", row["image"])), str(row.get("source", "?")), bh))
+            quad = (corners or {}).get(f"{row['image']}#{number}")
+            quad = None if quad is None else (np.float32(quad) - np.float32((left, top))) * np.float32(k)
+            out.plates.append(RealPlate(kept, ((x - left) * k, (y - top) * k, bw * k, bh * k), text, str(row.get("group", row["image"])), str(row.get("source", "?")), bh, quad))
         if backgrounds:
-            patch = _elsewhere(rng, image, row.get("plates", []))
+            patch = _elsewhere(rng, to_grey(image), row.get("plates", []))
             if patch is not None:
                 out.backgrounds.append(patch)
     if not out.plates:
@@ -118,10 +124,18 @@ def _elsewhere(rng, image, plates):
     return None
 
 
-def truth_crop(plate: RealPlate, margin: float = MARGIN) -> np.ndarray:
-    """The crop the product would cut for a perfect box."""
+def truth_crop(plate: RealPlate, margin: float = MARGIN, rectify: bool = False) -> np.ndarray:
+    """The crop the product would cut for a perfect box, or for our detector's corners where it finds the plate."""
+    if rectify and plate.quad is not None:
+        quad = grown(plate.quad, margin, margin, margin, margin)
+        m = cv2.getPerspectiveTransform(quad, np.float32(((0, 0), (WIDTH, 0), (WIDTH, HEIGHT), (0, HEIGHT))))
+        k = max(plate.box[3] / HEIGHT, 1.0)
+        if k > 1:  # the product averages areas too
+            size = (round(WIDTH * k), round(HEIGHT * k))
+            return shrink(cv2.warpPerspective(to_grey(plate.picture), np.diag((k, k, 1.0)) @ m, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+        return cv2.warpPerspective(to_grey(plate.picture), m, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     x, y, w, h = plate.box
-    return shrink(cut(plate.picture, x - w * margin, y - h * margin, x + w * (1 + margin), y + h * (1 + margin)))
+    return shrink(to_grey(cut(plate.picture, x - w * margin, y - h * margin, x + w * (1 + margin), y + h * (1 + margin))))
 
 
 def weights(plates: list[RealPlate], us_like: float = 1.6) -> list[float]:
@@ -133,38 +147,66 @@ def weights(plates: list[RealPlate], us_like: float = 1.6) -> list[float]:
         weight = 1 / max(math.sqrt(sizes[p.group]), 1) / max(texts[p.text] ** .7, 1)
         if p.source.startswith("openimages"):
             weight *= us_like
-            if 1.35 < p.box[2] / p.box[3] < 2.75:
+            proportions = p.box[2] / p.box[3]
+            if 1.35 < proportions < 2.75:
                 weight *= 1.5
+            if 2.2 < proportions < 4 and len(p.text) == 7 and p.text[:3].isalpha() and p.text[3:].isdigit():
+                weight *= 1.8  # Brazil: few of them here, many on the road
         out.append(weight)
     return out
 
 
+def _ripple(rng: random.Random, size: int, reach: float) -> np.ndarray:
+    """A smooth random displacement along one axis, in pixels, that never folds the axis over."""
+    at = np.linspace(0, 1, size, dtype=np.float32)
+    out = np.zeros(size, np.float32)
+    for waves in (.5, 1.0, 1.5, 2.5):
+        out += np.float32(rng.gauss(0, reach / (1 + waves))) * np.sin(np.float32(2 * math.pi) * (at * np.float32(waves) + np.float32(rng.random())))
+    return out
+
+
 def augment(rng: random.Random, plate: RealPlate) -> np.ndarray:
-    """A fresh crop of a real plate: other slack, slant, size, light, blur, noise."""
+    """A fresh crop of a real plate: cut by its box or straightened by its corners; other slack, slant, size, colours, strokes, light, blur, noise."""
     x, y, w, h = plate.box
-    x0, x1 = x - w * slack(rng, -.01), x + w * (1 + slack(rng, -.01))
-    y0, y1 = y - h * slack(rng, -.02), y + h * (1 + slack(rng, -.02))
-    corners = np.float32(((x0, y0), (x1, y0), (x1, y1), (x0, y1)))
-    corners += np.float32([(rng.gauss(0, .016) * w, rng.gauss(0, .03) * h) for _ in range(4)])
-    if rng.random() < .4:
-        a = rng.gauss(0, 3.0)
-        m = cv2.getRotationMatrix2D((x + w / 2, y + h / 2), a, 1)
-        corners = corners @ np.float32(m[:, :2]).T + np.float32(m[:, 2])
-    part = .45
-    unit = h * part
-    if rng.random() < .6 and unit > 9:
-        target = rng.uniform(max(9.0, unit * .3), unit)
+    if plate.quad is not None and rng.random() < .5:
+        # The detector's boxes are tighter than the annotated ones: the product's margin around them is larger.
+        corners = grown(plate.quad, *(slack(rng, -.02) + .02 for _ in range(4)))
     else:
-        target = unit
+        x0, x1 = x - w * slack(rng, -.01), x + w * (1 + slack(rng, -.01))
+        y0, y1 = y - h * slack(rng, -.02), y + h * (1 + slack(rng, -.02))
+        corners = np.float32(((x0, y0), (x1, y0), (x1, y1), (x0, y1)))
+    wild = rng.choice((.6, 1.0, 1.6))
+    corners = corners + np.float32([(rng.gauss(0, .014 * wild) * w, rng.gauss(0, .028 * wild) * h) for _ in range(4)])
+    if rng.random() < .5:
+        a = rng.gauss(0, 2.6 * wild)
+        m = cv2.getRotationMatrix2D((x + w / 2, y + h / 2), a, 1)
+        corners = np.float32(corners @ np.float32(m[:, :2]).T + np.float32(m[:, 2]))
+    unit = h * .45
+    target = rng.uniform(max(9.0, unit * .3), unit) if rng.random() < .6 and unit > 9 else unit
     k = target / unit
-    cw, ch = max(int((x1 - x0) * k), 12), max(int((y1 - y0) * k), 6)
-    picture = plate.picture
+    width = float(np.linalg.norm(corners[1] - corners[0]) + np.linalg.norm(corners[2] - corners[3])) / 2
+    height = float(np.linalg.norm(corners[3] - corners[0]) + np.linalg.norm(corners[2] - corners[1])) / 2
+    cw, ch = max(int(width * k), 12), max(int(height * k), 6)
+    picture = plate.picture if plate.picture.ndim == 2 else any_grey(rng, plate.picture)
+    if rng.random() < .12 and unit > 10:  # a finer or a bolder die
+        picture = (cv2.erode if rng.random() < .5 else cv2.dilate)(picture, np.ones((2, 2) if unit < 22 else (3, 3), np.uint8))
     if k < .75:
         picture = cv2.resize(picture, None, fx=k, fy=k, interpolation=cv2.INTER_AREA)
-        corners = corners * k
-    m = cv2.getPerspectiveTransform(corners, np.float32(((0, 0), (cw, 0), (cw, ch), (0, ch))))
-    crop = cv2.warpPerspective(picture, m, (cw, ch), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    if rng.random() < .1:
+        corners = corners * np.float32(k)
+    m = cv2.getPerspectiveTransform(np.float32(((0, 0), (cw, 0), (cw, ch), (0, ch))), corners)
+    if rng.random() < .5:  # characters wider here and narrower there, lines that sag
+        xs, ys = np.arange(cw, dtype=np.float32) + np.float32(.5), np.arange(ch, dtype=np.float32) + np.float32(.5)
+        xs, ys = np.meshgrid(xs + _ripple(rng, cw, .018 * cw), ys + _ripple(rng, ch, .02 * ch))
+        ys = ys + _ripple(rng, cw, .02 * ch)
+        m = np.float32(m)
+        z = m[2, 0] * xs + m[2, 1] * ys + m[2, 2]
+        map_x, map_y = (m[0, 0] * xs + m[0, 1] * ys + m[0, 2]) / z - np.float32(.5), (m[1, 0] * xs + m[1, 1] * ys + m[1, 2]) / z - np.float32(.5)
+        crop = cv2.remap(picture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    else:
+        crop = cv2.warpPerspective(picture, m, (cw, ch), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
+    if rng.random() < .35:  # as it is: what the network will be shown has had its damage already
+        return shrink(camera.light(rng, crop) if rng.random() < .3 else crop)
+    if rng.random() < .15:
         crop = camera.wear(rng, crop, target)
     # Real crops have their own blur already: add less of it, and only where there is room.
-    return finish(rng, crop, target, ease=.5 if target > 13 else .85)
+    return finish(rng, crop, target, ease=rng.choice((.3, .5, .7)) if target > 13 else .85)

@@ -13,6 +13,7 @@ from plates import camera, draw_board
 from .crops import Backgrounds, Flat, Photographer, finish, photograph, shrink, to_grey
 from .net import ALPHABET, HEIGHT, WIDTH
 from .real import RealSet, augment, weights
+from .splice import Splicer
 
 CODE = {c: i + 1 for i, c in enumerate(ALPHABET)}
 
@@ -24,9 +25,11 @@ class Batches(IterableDataset):
     of a real plate, whose line break is not known. Not-plates are kind 0 with empty lines.
     """
 
-    def __init__(self, seed: int, batch: int, real: RealSet | None, real_part: float = .3, empty_part: float = .04, start: int = 0, easy: tuple[int, int] = (30_000, 120_000)):
+    def __init__(self, seed: int, batch: int, real: RealSet | None, real_part: float = .3, empty_part: float = .04, start: int = 0, easy: tuple[int, int] = (30_000, 120_000),
+                 splicer: Splicer | None = None, splice_part: float = 0.0):
         self.seed, self.batch, self.real = seed, batch, real
         self.real_part = real_part if real else 0.0
+        self.splicer, self.splice_part = splicer, splice_part if splicer else 0.0
         self.empty_part, self.start, self.easy = empty_part, start, easy
 
     def __iter__(self):
@@ -49,6 +52,9 @@ class Batches(IterableDataset):
                     picture, kind, lines = self._empty(rng, backgrounds), 0, []
                 elif u < self.empty_part + self.real_part:
                     picture, kind, lines = augment(rng, chosen[i]), 1, [chosen[i].text]
+                elif u < self.empty_part + self.real_part + self.splice_part:
+                    plate, lines = self.splicer.make(rng)
+                    picture, kind = augment(rng, plate), 0
                 else:
                     picture, lines = photographer.shoot(max(ease, rng.random() ** .6))
                     kind = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import random
@@ -16,11 +17,13 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader
 
+from . import corners
 from . import real as real_data
-from .crops import MARGIN
+from .crops import DETECTED_MARGIN, MARGIN
 from .decode import distance, fold, greedy
 from .net import Reader, flop
 from .samples import Batches, normalise
+from .splice import Splicer, cuttable, well_cut
 
 
 @dataclass
@@ -36,7 +39,9 @@ class Options:
     seed: int = 1
     workers: int = 1
     threads: int = 1
-    real_part: float = .3
+    real_part: float = .26
+    splice_part: float = .22
+    splice_from: int = 250_000  # samples; before that the network cannot cut plates into characters
     empty_part: float = .04
     every: float = 180.0  # seconds between checkpoints and measurements
     resume: bool = True
@@ -44,9 +49,15 @@ class Options:
     widths: tuple[int, int, int] = (24, 48, 80)
     head: int = 88
     easy: tuple[int, int] = (30_000, 120_000)
+    still_stem: bool = False  # the first layer keeps its weights: a sixth of the time
+    again: float = .5  # of the batches come a second time
 
 
-def ctc(logits, kinds, uppers, lowers):
+# Above this loss (nats) a sample counts a quarter: it is mostly a picture that nobody could read.
+KNEE = 7.0
+
+
+def ctc(logits, kinds, uppers, lowers, knee: float | None = None):
     """Mean CTC loss: per line where lines are known, over both heads where only the text is."""
     logp = F.log_softmax(logits.float(), 2)
     steps = logp.shape[1] // 2
@@ -59,7 +70,8 @@ def ctc(logits, kinds, uppers, lowers):
         losses.append(_ctc(part, targets).reshape(-1, 2).sum(1))
     if joined:
         losses.append(_ctc(logp[joined], [uppers[i] for i in joined]))
-    return torch.cat(losses).mean()
+    every = torch.cat(losses)
+    return (every if knee is None else every.clamp(max=knee) + .25 * (every - knee).clamp(min=0)).mean()
 
 
 def _ctc(logp, targets):
@@ -69,14 +81,16 @@ def _ctc(logp, targets):
     return F.ctc_loss(logp.transpose(0, 1), flat.to(logp.device), steps, lengths, reduction="none", zero_infinity=True)
 
 
-def twice(loader, seed: int, shelf: int = 150):
-    """Every batch, and after each one an earlier batch with other brightness: drawing costs a quarter of all the time."""
+def again(loader, seed: int, part: float = .5, shelf: int = 150):
+    """Every batch, and after a part of them an earlier batch with other brightness: drawing costs a good part of a core."""
     rng = random.Random(seed)
     kept = []
     for fresh in loader:
         yield fresh
         if len(kept) < shelf:
             kept.append(fresh)
+            continue
+        if rng.random() >= part:
             continue
         place = rng.randrange(shelf)
         (pictures, *rest), kept[place] = kept[place], fresh
@@ -85,13 +99,21 @@ def twice(loader, seed: int, shelf: int = 150):
         yield (pictures.float() * gain + shift).clamp_(0, 255), *rest
 
 
+def splicer_of(model, training) -> Splicer:
+    """Cuts the training plates into characters by the network's own alignment."""
+    cut = well_cut(model, cuttable(model, training.plates))
+    share = {id(p): w for p, w in zip(training.plates, real_data.weights(training.plates))}
+    print(f"reader: {len(cut)} of {len(training.plates)} plates are cut into characters", flush=True)
+    return Splicer(cut, [share[id(c.plate)] for c in cut])
+
+
 @torch.no_grad()
-def read_all(model, plates, margin=MARGIN):
+def read_all(model, plates, margin=MARGIN, rectify=False):
     """Texts and confidences of truth crops."""
     model.eval()
     out = []
     for i in range(0, len(plates), 64):
-        crops = np.stack([real_data.truth_crop(p, margin) for p in plates[i:i + 64]])[:, None]
+        crops = np.stack([real_data.truth_crop(p, margin, rectify) for p in plates[i:i + 64]])[:, None]
         out += [greedy(l) for l in model(normalise(torch.from_numpy(crops))).numpy()]
     return out
 
@@ -134,18 +156,18 @@ def train(options: Options) -> dict:
         state = torch.load(options.start_from, map_location=device, weights_only=True)
         model.load_state_dict(state["ema"])
         ema.load_state_dict(state["ema"])
+        options.easy = (0, 1)  # what has been learnt needs no gentle beginning
         print(f"reader: starts from the weights in {options.start_from}", flush=True)
     training = checking = None
     if options.data:
         folder = options.data / "plates-real"
-        training = real_data.load(folder, "train.jsonl", backgrounds=True)
-        checking = real_data.load(folder, "val.jsonl")
+        found = [corners.find(folder, f"{name}.jsonl", options.out / f"corners-{name}.json") for name in ("train", "val")]
+        training = real_data.load(folder, "train.jsonl", backgrounds=True, corners=found[0])
+        checking = real_data.load(folder, "val.jsonl", corners=found[1])
         for name, found in (("train", training), ("val", checking)):
             print(f"reader: {name}: {len(found.plates)} readable plates, skipped: {dict(found.skipped) or 'none'}", flush=True)
     else:
         print("reader: AMSLPR_DATA is not set: synthetic plates alone, nothing real to measure on", flush=True)
-    stream = Batches(options.seed, options.batch, training, options.real_part, options.empty_part, done, options.easy)
-    loader = DataLoader(stream, batch_size=None, num_workers=options.workers, prefetch_factor=6 if options.workers else None)
     budget = options.minutes * 60
     began = last = time.monotonic()
     base, running, first, metrics, seen = elapsed, None, None, {}, 0
@@ -159,17 +181,35 @@ def train(options: Options) -> dict:
         torch.save(state, path.with_suffix(".part"))
         os.replace(path.with_suffix(".part"), path)
 
-    for pictures, kinds, uppers, lowers in twice(loader, options.seed + done):
+    def experienced() -> bool:
+        return options.start_from is not None or done >= options.splice_from
+
+    def batches():
+        """Batches without end; from splice_from on with spliced plates among them."""
+        ready = training is not None and experienced()
+        while True:
+            splicer = splicer_of(copy.deepcopy(ema).to("cpu"), training) if ready else None
+            stream = Batches(options.seed, options.batch, training, options.real_part, options.empty_part, done, options.easy, splicer, options.splice_part)
+            loader = DataLoader(stream, batch_size=None, num_workers=options.workers, prefetch_factor=6 if options.workers else None)
+            for batch in again(loader, options.seed + done, options.again):
+                yield batch
+                if training is not None and not ready and experienced():
+                    ready = True
+                    break
+
+    for pictures, kinds, uppers, lowers in batches():
         elapsed = base + time.monotonic() - began
         part = min(1.0, done / options.samples if options.samples else elapsed / budget)
         rate = options.rate * min(1.0, (done + options.batch) / (300 * options.batch)) * (1.0 if part < .35 else max(.01, (1 - part) / .65))
         for group in optimizer.param_groups:
             group["lr"] = rate
         model.train()
+        if options.still_stem:
+            model.trunk[0].eval().requires_grad_(False)
         x = normalise(pictures).to(device).to(memory_format=torch.channels_last)
         with torch.autocast(device, torch.bfloat16):
             logits = model(x)
-        loss = ctc(logits, kinds, uppers, lowers)
+        loss = ctc(logits, kinds, uppers, lowers, KNEE if experienced() else None)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
@@ -193,6 +233,8 @@ def train(options: Options) -> dict:
                        "per_second": round(seen / max(time.monotonic() - began, 1e-3), 1)}
             if checking:
                 metrics.update({k: round(v, 4) for k, v in scores(read_all(ema.to("cpu"), checking.plates), checking.plates).items()})
+                straight = scores(read_all(ema, checking.plates, DETECTED_MARGIN, True), checking.plates)
+                metrics.update({f"straight_{k}": round(straight[k], 4) for k in ("exact", "folded", "cer")})
                 ema.to(device)
             with log.open("a") as file:
                 file.write(json.dumps(metrics) + "\n")

@@ -12,7 +12,8 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from plates import COUNTRIES, camera, damage, draw_board, draw_plate, strokes, texts  # noqa: E402
-from reader import crops, real, training  # noqa: E402
+from reader import crops, real, splice, training  # noqa: E402
+from reader.corners import grown  # noqa: E402
 from reader.decode import distance, fold, greedy  # noqa: E402
 from reader.measure import align, reliability, temperature_of  # noqa: E402
 from reader.net import ALPHABET, CLASSES, HEIGHT, STEPS, WIDTH, Reader, flop  # noqa: E402
@@ -110,6 +111,90 @@ class Crops(unittest.TestCase):
             self.assertTrue(2 <= len("".join(lines)) <= 10)
 
 
+def striped(text: str) -> real.RealPlate:
+    """A plate of 200 x 40 in a picture of 400 x 80: a dark bar for every character."""
+    picture = np.full((80, 400, 3), 230, np.uint8)
+    pitch = 200 / len(text)
+    for i in range(len(text)):
+        x = 100 + round((i + .5) * pitch)
+        picture[26:54, x - 3:x + 4] = 20 + 10 * i
+    return real.RealPlate(picture, (100, 20, 200, 40), text, "g", "s", 40, np.float32(((100, 20), (300, 20), (300, 60), (100, 60))))
+
+
+class Seer(torch.nn.Module):
+    """Stands for a network that reads `text` where `striped` has put it, whatever it is shown."""
+
+    def __init__(self, text: str, lines: int = 1):
+        super().__init__()
+        half = -(-len(text) // lines)
+        self.logits = torch.full((2 * STEPS, CLASSES), 0.0)
+        self.logits[:, 0] = 12
+        for i, c in enumerate(text):
+            step = (i // half) * STEPS + int((.06 + (i % half + .5) / half) / 1.12 * STEPS)
+            self.logits[step, 0], self.logits[step, ALPHABET.index(c) + 1] = 0, 12
+
+    def forward(self, x):
+        return self.logits.expand(len(x), -1, -1)
+
+
+class RealCrops(unittest.TestCase):
+    def test_a_quad_grows_along_its_edges(self):
+        got = grown(np.float32(((0, 0), (10, 0), (10, 4), (0, 4))), .1, .25, .2, .5)
+        self.assertTrue(np.allclose(got, ((-1, -1), (12, -1), (12, 6), (-1, 6))), got)
+
+    def test_a_truth_crop_straightens_by_corners(self):
+        plate = striped("AB12")
+        upright, straight = real.truth_crop(plate, .05), real.truth_crop(plate, .05, rectify=True)
+        self.assertEqual(upright.shape, (HEIGHT, WIDTH))
+        self.assertLess(np.abs(upright.astype(int) - straight).mean(), 8)
+
+    def test_every_augmentation_gives_the_input_size(self):
+        rng = random.Random(10)
+        for plate in (striped("AB12"), real.RealPlate(np.full((30, 50), 90, np.uint8), (10, 10, 20, 8), "A1", "g", "s", 8)):
+            for _ in range(80):
+                crop = real.augment(rng, plate)
+                self.assertEqual((crop.shape, crop.dtype), ((HEIGHT, WIDTH), np.uint8))
+
+    def test_a_known_text_is_found_on_its_steps(self):
+        logp = torch.log_softmax(torch.from_numpy(logits_for("_AA_B__B")), 1).numpy().astype(float)
+        self.assertEqual([(a, b) for a, b, _ in splice.aligned(logp, "ABB")], [(1, 2), (4, 4), (7, 7)])
+
+
+class Splicing(unittest.TestCase):
+    def test_plates_are_cut_between_their_characters(self):
+        text = "ABC1234"
+        (cut,) = splice.cuttable(Seer(text), [striped(text)])
+        self.assertEqual([[c.character for c in line] for line in cut.lines], [list(text)])
+        self.assertTrue(cut.dark_ink)
+        for cell in cut.lines[0]:  # the bar is whole and inside
+            dark = np.flatnonzero(cell.picture.min(0) < 120)
+            self.assertTrue(0 < dark[0] and dark[-1] < cell.picture.shape[1] - 1)
+
+    def test_what_is_made_says_what_it_shows(self):
+        text = "ABC1234"
+        cut = splice.cuttable(Seer(text), [striped(text)])
+        rng = random.Random(12)
+        for _ in range(60):
+            plate, lines = splice.Splicer(cut, [1.0]).make(rng)
+            self.assertEqual(plate.text, "".join(lines))
+            tones = {20 + 10 * i: c for i, c in enumerate(text)}
+            row = plate.picture[plate.picture.shape[0] // 2]
+            seen = [int(row[x:x + 3].min()) for x in range(1, len(row) - 1) if row[x] < 120 and row[x - 1] >= 120]
+            self.assertEqual(plate.text, "".join(tones[min(tones, key=lambda t: abs(t - v))] for v in seen))
+
+    def test_where_letters_look_like_digits_the_pattern_stays(self):
+        text = "ABO1204"
+        cut = splice.cuttable(Seer(text), [striped(text)])
+        rng = random.Random(13)
+        made = {splice.Splicer(cut, [1.0]).make(rng)[0].text for _ in range(60)}
+        self.assertGreater(len(made), 20)
+        for one in made:
+            self.assertRegex(one, r"^[A-Z]{1,5}[0-9]{1,6}$")
+
+    def test_an_unsure_network_cuts_nothing(self):
+        self.assertEqual(splice.cuttable(Seer("XYZ9876"), [striped("ABC1234")]), [])
+
+
 class Decoding(unittest.TestCase):
     def test_repeats_need_a_blank(self):
         for path, want in (("AA_A", "AA"), ("___", ""), ("11", "1"), ("1_1", "11"), ("A0_0B", "A00B")):
@@ -153,9 +238,15 @@ class Network(unittest.TestCase):
         self.assertLess(known.item(), swapped.item())
         self.assertLess(joined.item(), 1.0)
 
+    def test_hopeless_samples_count_less(self):
+        wrong = torch.from_numpy(logits_for("Z" * 80, 30.0))[None]
+        lines = [[ALPHABET.index("A") + 1]], [[]]
+        plain, soft = (training.ctc(wrong, torch.tensor([0]), *lines, knee).item() for knee in (None, 7.0))
+        self.assertAlmostEqual(soft, 7 + (plain - 7) / 4, places=2)
+
     def test_a_batch_comes_back_once_more(self):
         one = [(torch.full((2, 1, 4, 4), i, dtype=torch.uint8), torch.zeros(2), [], []) for i in range(12)]
-        got = list(training.twice(iter(one), 1, shelf=4))
+        got = list(training.again(iter(one), 1, part=1.0, shelf=4))
         self.assertEqual(len(got), 12 + 8)
 
 
