@@ -79,8 +79,8 @@ enum What {
     Export(export::Args),
     /// Check the file, refresh the search planner's figures, give free space back to the disk.
     Maintain,
-    /// Erase a plate from everything that names it, images included. The passages stay, without text; so does the proof
-    /// that nothing else was changed.
+    /// Erase a plate from every passage that names it, images included. The passages stay, without text; so does the proof
+    /// that nothing else was changed. Lists are left alone: see `amslpr plates`.
     Erase {
         #[arg(long)]
         plate: String,
