@@ -29,6 +29,10 @@ pub(super) enum SchemaError {
     Future { found: usize },
     #[error("it was written by an older amslpr (version {found}); start the daemon once, which upgrades it")]
     Past { found: usize },
+    #[error(
+        "it was written before amslpr's first release, in a form that is not read any more; move it away, and the daemon begins a new one"
+    )]
+    Early,
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
 }
@@ -52,6 +56,9 @@ fn version(db: &Connection) -> Result<usize, SchemaError> {
     let id: i32 = db.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let version: u32 = db.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let tables: u32 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if id == APPLICATION_ID && !db.table_exists(None, "facts")? {
+        return Err(SchemaError::Early);
+    }
     if id == APPLICATION_ID || (id == 0 && version == 0 && tables == 0) {
         Ok(usize::try_from(version).unwrap_or(usize::MAX))
     } else {
@@ -104,6 +111,18 @@ mod tests {
             let kept: Vec<u8> = upgraded.query_row(STREAM, [], |row| row.get(0)).unwrap();
             assert_eq!(stream, kept, "an upgrade does not begin a new numbering");
             check(&upgraded).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_journal_of_before_the_chain_is_told_from_an_older_one() {
+        for version in 1..=VERSION + 1 {
+            let mut early = Connection::open_in_memory().unwrap();
+            early.execute_batch("CREATE TABLE passages (id BLOB PRIMARY KEY)").unwrap();
+            early.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+            early.pragma_update(None, "user_version", u32::try_from(version).unwrap()).unwrap();
+            assert!(matches!(check(&early), Err(SchemaError::Early)));
+            assert!(matches!(upgrade(&mut early), Err(SchemaError::Early)));
         }
     }
 
