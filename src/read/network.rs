@@ -126,6 +126,22 @@ fn padded(narrow: &[u8], from: Size, to: Size, channels: u8, pad: u8, out: &mut 
     }
 }
 
+/// The surer of two looks at one plate. If they say different things its confidence is what is left of it when the
+/// other one is not right either.
+fn surer(first: Option<(Decoded, f32)>, second: Option<(Decoded, f32)>) -> Option<(Decoded, f32)> {
+    let (Some(first), Some(second)) = (&first, &second) else { return first.or(second) };
+    let (mut best, other) = match second.0.confidence > first.0.confidence {
+        true => (second.clone(), first),
+        false => (first.clone(), second),
+    };
+    let same = best.0.chars.iter().map(|c| c.c).eq(other.0.chars.iter().map(|c| c.c));
+    if !same {
+        let (own, against) = (best.0.confidence.value(), other.0.confidence.value());
+        best.0.confidence = Confidence::new(own * (1.0 - against) / (1.0 - own * against).max(1e-6));
+    }
+    Some(best)
+}
+
 fn positions(description: &Description) -> Result<(Classes, Positions), ModelError> {
     match &description.decoder {
         Decoder::Ctc { alphabet, blank, .. } => {
@@ -161,15 +177,10 @@ impl Reader for NetworkReader {
         let description = self.engine.model();
         let (crop, second_look) = (description.crop, description.second_look);
         let mut best = self.look(frame, detection, crop)?;
-        if let Some(again) = second_look
-            && best.as_ref().is_none_or(|(read, _)| read.confidence.value() < again.below)
+        if let (Some(again), Some((first, _))) = (second_look, &best)
+            && first.confidence.value() < again.below
         {
-            let second = self.look(frame, detection, again.crop)?;
-            let surer = |one: &(Decoded, f32), other: &(Decoded, f32)| one.0.confidence > other.0.confidence;
-            best = match (best, second) {
-                (Some(first), Some(second)) if surer(&second, &first) => Some(second),
-                (first, second) => first.or(second),
-            };
+            best = surer(best, self.look(frame, detection, again.crop)?);
         }
         let Some((Decoded { chars, confidence }, sharpness)) = best else { return Ok(None) };
         if confidence.value() < self.least {
@@ -193,6 +204,25 @@ impl Reader for NetworkReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plate::CharRead;
+
+    #[test]
+    fn two_looks_that_disagree_are_less_sure_than_the_surer_one() {
+        let look = |text: &str, confidence: f32| {
+            let p = Confidence::new(confidence);
+            let chars = text.chars().map(|c| CharRead { c, p, others: Vec::new() }).collect();
+            Some((Decoded { chars, confidence: p }, 0.5))
+        };
+        let check = |first, second, text: &str, confidence: f32| {
+            let (best, _) = surer(first, second).unwrap();
+            assert_eq!(best.chars.iter().map(|c| c.c).collect::<String>(), text);
+            assert!((best.confidence.value() - confidence).abs() < 0.01, "{text}: {}", best.confidence);
+        };
+        check(look("AB1", 0.6), look("AB1", 0.7), "AB1", 0.7);
+        check(look("AB1", 0.6), look("AB7", 0.5), "AB1", 0.43);
+        check(look("AB1", 0.2), look("AB7", 0.9), "AB7", 0.88);
+        check(look("AB1", 0.6), None, "AB1", 0.6);
+    }
 
     #[test]
     fn a_narrow_plate_stands_at_the_left_and_grey_fills_the_rest() {

@@ -55,6 +55,12 @@ blank = 0
 margin = {margin}
 rectify = true
 
+# Where the first read is less sure than this, the plain box grown by this margin is read too; the surer read counts.
+[crop.again]
+below = 0.9
+margin = 0.05
+rectify = false
+
 [calibration]
 # Logits are divided by this before softmax; fitted on plates-real/val.
 temperature = {temperature}
