@@ -206,7 +206,7 @@ fn all_that_the_daemon_says_fits_its_schemas_and_home_assistant_finds_it() {
     for (verb, id, more, code) in [
         ("status", "s-1", "", "done"),
         ("gate/open", "g-1", ", \"gate\": \"main\"", "not-available"),
-        ("plates/remove", "p-1", ", \"list\": \"a\", \"plate\": \"B1AAA\"", "not-available"),
+        ("plates/remove", "p-1", ", \"list\": \"a\", \"plate\": \"B1AAA\"", "refused"),
         ("camera/trigger", "c-1", ", \"camera\": \"demo\"", "not-available"),
         ("gate/close", "g-2", "", "unknown-verb"),
     ] {
