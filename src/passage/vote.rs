@@ -10,7 +10,7 @@
 //! **Outcome.** In each place the mean logarithm of the probabilities, weighted, is multiplied by the number of
 //! *independent* looks, `n = W / (1 + (W - 1) r)`, where `W` is the total weight measured by the weightiest read:
 //! frames of one car share their dirt and their light, so with `r` = 0.25 no number of them counts for more than
-//! four, and a single read counts as one. Softmax gives the place's
+//! four, and a single read counts as one; while all reads are of a small plate, `r` is 0.6. Softmax gives the place's
 //! probabilities; their product over all places is the confidence, less what all frames may share: a reader that
 //! takes this plate's 8 for a B every time. No single probability counts as more than 0.98, so one overconfident
 //! read decides nothing by itself.
@@ -30,8 +30,10 @@ use super::{
 
 /// No outcome is surer than this: some errors are the same in every frame.
 const SUREST: f32 = 0.998;
-/// Reads that a small plate needs besides: its neighbouring frames show the same few pixels and err alike.
+/// Reads that a small plate needs besides: its neighbouring frames show the same few pixels.
 const SMALL_NEEDS_MORE: u32 = 2;
+/// And how alike their errors are: many frames of a small plate are hardly more than one look.
+const SMALL_CORRELATION: f32 = 0.6;
 /// Places that one gap of the pivot may open.
 const MAX_EXTRA: usize = 3;
 
@@ -51,7 +53,7 @@ pub struct Settings {
     pub good_confidence: Confidence,
     /// ...and from this plate height in pixels on.
     pub good_height: f32,
-    /// While all reads are of a plate lower than this, in pixels, two more are needed.
+    /// While all reads are of a plate lower than this, in pixels, two more are needed, and count for less together.
     pub firm_height: f32,
     /// Sure needs this confidence of the outcome as well: dissent lowers it.
     pub sure_confidence: Confidence,
@@ -222,6 +224,9 @@ impl Ballot {
 
     /// The probabilities of every place, in reading order.
     fn count(&self) -> Option<Vec<Place>> {
+        let small = !self.votes.iter().any(|vote| vote.read.quality.height >= self.settings.firm_height);
+        let least = if small { SMALL_CORRELATION } else { 0.0 };
+        let correlation = self.settings.correlation.max(least);
         let pivot = &self.pivot()?.read.chars;
         let laid: Vec<_> = self.votes.iter().map(|v| (v, align(pivot, &v.read.chars))).collect();
         let mut places = Vec::with_capacity(pivot.len() + 2);
@@ -229,7 +234,7 @@ impl Ballot {
             let extras = laid.iter().filter_map(|(_, a)| a.before.get(position)).map(Vec::len).max();
             for extra in 0..extras.unwrap_or(0).min(MAX_EXTRA) {
                 places.push(Place::pool(
-                    self.settings.correlation,
+                    correlation,
                     laid.iter().map(|(vote, alignment)| {
                         let index = alignment.before.get(position).and_then(|b| b.get(extra));
                         (vote.weight, index.and_then(|&i| vote.read.chars.get(i)))
@@ -238,7 +243,7 @@ impl Ballot {
             }
             if position < pivot.len() {
                 places.push(Place::pool(
-                    self.settings.correlation,
+                    correlation,
                     laid.iter().map(|(vote, alignment)| {
                         let index = alignment.at.get(position).copied().flatten();
                         (vote.weight, index.and_then(|i| vote.read.chars.get(i)))
@@ -417,6 +422,19 @@ mod tests {
         check(&[14.0, 14.3, 14.6, 15.0], true);
         check(&[14.0, 18.5], true);
         check(&[11.0, 11.0, 11.0, 11.0], false);
+        // However many doubtful reads of a small plate agree, they do not make it certain; of a larger one they do.
+        let doubtful = |height: f32| {
+            let mut ballot = Ballot::new(Settings::default());
+            for i in 0..10 {
+                let mut read = read("AB1?CDE");
+                read.chars[3].p = Confidence::new(0.8);
+                read.chars[3].others = vec![('Z', Confidence::new(0.19))];
+                read.quality.height = height;
+                ballot.add(Moment::from_micros(i * 40_000), &read);
+            }
+            ballot.reading(&[]).unwrap().sure
+        };
+        assert_eq!((doubtful(15.0), doubtful(25.0)), (false, true));
     }
 
     #[test]
