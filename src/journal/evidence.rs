@@ -137,7 +137,7 @@ impl Cabinet {
             onlooker,
             scaler: Scaler::new(),
             failing: false,
-            making_room: false,
+            making_room: None,
         };
         let thread =
             std::thread::Builder::new().name("evidence".to_owned()).spawn(move || filing.run(&receiver))?;
@@ -176,8 +176,8 @@ struct Filing {
     onlooker: Option<Onlooker>,
     scaler: Scaler,
     failing: bool,
-    /// Images go so that the journal can be written.
-    making_room: bool,
+    /// Commits of the journal that had failed when images went last so that it can be written; `None`: it is written.
+    making_room: Option<u64>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -211,10 +211,16 @@ impl Filing {
     /// Images are worth less than facts: where the disk is full for the journal, the oldest of them go.
     fn yield_to_the_journal(&mut self) {
         if !self.journal.stats.disk_full.load(Ordering::Relaxed) {
-            self.making_room = false;
+            self.making_room = None;
             return;
         }
-        let first = !std::mem::replace(&mut self.making_room, true);
+        // Once for each commit that fails, and no more: somebody else may be filling the disk.
+        let failures = self.journal.stats.failures.load(Ordering::Relaxed);
+        let before = self.making_room.replace(failures);
+        if before == Some(failures) {
+            return;
+        }
+        let first = before.is_none();
         match self.store.give_back(GIVEN_BACK) {
             Ok(erased) => {
                 self.stats.erased.fetch_add(erased, Ordering::Relaxed);
@@ -226,7 +232,7 @@ impl Filing {
                 }
             }
             Err(error) if first => {
-                tracing::error!(%error, "images cannot be erased to make room for the journal")
+                tracing::error!(%error, "images cannot be erased to make room for the journal");
             }
             Err(_) => {}
         }
