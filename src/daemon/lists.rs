@@ -1,7 +1,7 @@
 //! The lists while the daemon runs: those of the configuration with what people have added, kept up to date.
 //!
 //! [`Desk`] is where changes are asked for, by commands at the terminal and by messages alike. The unit here sees
-//! within [`LOOKING`] that somebody changed something, and gives the porter new lists; what cannot be loaded leaves
+//! within half a second that somebody changed something, and gives the porter new lists; what cannot be loaded leaves
 //! the old ones in use.
 
 use std::{
