@@ -210,6 +210,11 @@ impl Networks {
         (self.detector.as_ref().map(engine), self.reader.as_ref().map(engine))
     }
 
+    /// How long the CPU has run these networks so far, all workers together.
+    pub fn busy(&self) -> Duration {
+        [&self.detector, &self.reader].into_iter().flatten().map(Weights::busy).sum()
+    }
+
     /// How sure the preferred detector has to be, by its own description, that something is a plate.
     pub fn plate_score(&self) -> f32 {
         self.plate_score
