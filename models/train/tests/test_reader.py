@@ -12,7 +12,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from plates import COUNTRIES, camera, damage, draw_board, draw_plate, strokes, texts  # noqa: E402
-from reader import crops, real, samples, shelf, splice, training  # noqa: E402
+from reader import blend, crops, real, samples, shelf, splice, training  # noqa: E402
 from reader.corners import grown  # noqa: E402
 from reader.decode import distance, fold, greedy  # noqa: E402
 from reader.measure import align, reliability, temperature_of  # noqa: E402
@@ -220,6 +220,15 @@ class Network(unittest.TestCase):
         model = Reader()
         self.assertLessEqual(flop(model), 100_000_000)
         self.assertEqual(model(torch.zeros(2, 1, HEIGHT, WIDTH)).shape, (2, 2 * STEPS, CLASSES))
+
+    def test_a_blend_lies_between_its_parents_and_takes_no_strangers(self):
+        one, two = ({"ema": Reader(w, 32).state_dict(), "samples": 1, "widths": w, "head": 32} for w in ((8, 16, 24),) * 2)
+        name = "upper.out.weight"
+        mixed = blend.blended(one, two, .25)["ema"][name]
+        self.assertLess((mixed - (.75 * one["ema"][name] + .25 * two["ema"][name])).abs().max().item(), 1e-6)
+        stranger = {"ema": Reader((8, 16, 32), 32).state_dict(), "samples": 1, "widths": (8, 16, 32), "head": 32}
+        with self.assertRaises(SystemExit):
+            blend.blended(one, stranger, .5)
 
     def test_folding_changes_nothing(self):
         torch.manual_seed(1)

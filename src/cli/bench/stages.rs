@@ -23,24 +23,24 @@ use crate::{
     detect::Detection,
     frame::{CameraId, Frame, PixelFormat, Scaler},
     geometry::Size,
-    infer::{Engine, InputPicture, cpu::CpuEngine},
+    infer::{Engine, InputPicture, cpu::CpuEngine, description::Task, model},
     journal::{self, Journal},
     passage::CountedIds,
 };
 
 const FULL_HD: Size = Size::new(1920, 1080);
-const INPUT: Size = Size::new(640, 384);
 const PAD: u8 = 114;
 
 /// 1920x1080 frames to the detector's input, and a JPEG of that size decoded with and without our care.
 pub(super) fn preprocess(sampler: &Sampler) -> anyhow::Result<Vec<Measured>> {
     let rgb = drawn(FULL_HD);
+    let input = model::find(None)?.description(Task::Detect)?.input.size;
     let mut rows = Vec::new();
     for (name, format) in [
-        ("1920x1080 NV12 to 640x384", PixelFormat::Nv12),
-        ("1920x1080 I420 to 640x384", PixelFormat::I420),
-        ("1920x1080 YUYV to 640x384", PixelFormat::Yuyv),
-        ("1920x1080 RGB to 640x384", PixelFormat::Rgb8),
+        ("NV12", PixelFormat::Nv12),
+        ("I420", PixelFormat::I420),
+        ("YUYV", PixelFormat::Yuyv),
+        ("RGB", PixelFormat::Rgb8),
     ] {
         let source = match format {
             PixelFormat::Rgb8 => rgb.clone(),
@@ -51,8 +51,9 @@ pub(super) fn preprocess(sampler: &Sampler) -> anyhow::Result<Vec<Measured>> {
             }
         };
         let (mut scaler, mut out) = (Scaler::new(), Vec::new());
-        rows.push(sampler.measure(name, |_| {
-            scaler.letterbox(&source, INPUT, 3, PAD, &mut out).map(|map| {
+        let name = format!("1920x1080 {name} to {}x{}", input.width, input.height);
+        rows.push(sampler.measure(&name, |_| {
+            scaler.letterbox(&source, input, 3, PAD, &mut out).map(|map| {
                 std::hint::black_box(map);
             })
         })?);
