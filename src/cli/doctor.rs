@@ -1,7 +1,9 @@
 //! `amslpr doctor`: what is wrong with the machine, and what to do about it.
 //!
-//! `doctor hailo` goes from the PCIe slot to a result. The library is called in a process of its own: it can abort
+//! `doctor cameras` opens every camera and looks at what it gives. `doctor hailo` goes from the PCIe slot to a result. The library is called in a process of its own: it can abort
 //! that, and then the doctor still has something to say.
+
+mod cameras;
 
 use std::{path::PathBuf, process::Command, sync::Arc, time::Duration};
 
@@ -30,6 +32,8 @@ pub struct Args {
 enum What {
     /// The Hailo: slot, driver, library, firmware, chip, networks, and a picture through each of them.
     Hailo(HailoArgs),
+    /// The cameras: those at this machine with what they offer, and those of the configuration with what they give.
+    Cameras(cameras::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -46,7 +50,10 @@ struct HailoArgs {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    let What::Hailo(args) = &args.what;
+    let args = match &args.what {
+        What::Cameras(args) => return cameras::run(args),
+        What::Hailo(args) => args,
+    };
     let settings = match settings(args)? {
         Ok(settings) => settings,
         Err(exit) => return Ok(exit),

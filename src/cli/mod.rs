@@ -2,8 +2,10 @@
 //!
 //! Each sub-command is a file of its own with its `Args` and a `run`. Nothing here computes; the stages do.
 
+pub mod aim;
 pub mod annotate;
 pub mod bench;
+mod camera;
 pub mod check;
 pub mod config;
 pub mod doctor;
@@ -14,6 +16,8 @@ pub mod journal;
 pub mod passages;
 pub mod plates;
 pub mod read;
+pub mod record;
+pub mod replay;
 pub mod report;
 pub mod run;
 
@@ -78,6 +82,12 @@ enum Command {
     Config(config::Args),
     /// Look at the machine and say what is wrong with it and what to do.
     Doctor(doctor::Args),
+    /// Say how good a look a camera gives at plates, and what to do about it.
+    Aim(aim::Args),
+    /// Write what a camera sees into a clip.
+    Record(record::Args),
+    /// Say what a camera's settings make of a recording; the same every time.
+    Replay(replay::Args),
     /// Open a gate by hand; bring the lines of a daemon that is gone to rest.
     Gate(gate::Args),
     /// Measure accuracy on pictures whose plates are known.
@@ -107,6 +117,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, allocator: Allocator) -> Ex
         Command::Check(args) => check::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Aim(args) => aim::run(&args),
+        Command::Record(args) => record::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Gate(args) => gate::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args, allocator),

@@ -4,6 +4,7 @@
 //! document   one file: TOML into schema, all problems of it      values  secret
 //! merge      main file and conf.d/ as one
 //! meaning    defaults filled in, tables checked against each other
+//! cameras    what gives pictures                    optics
 //! lists      plates and what they may               hours  plates
 //! hailo      how the NPU is run
 //! broker     where MQTT goes
@@ -19,6 +20,7 @@
 //! moved and run without being root.
 
 mod broker;
+mod cameras;
 mod document;
 mod gates;
 mod hailo;
@@ -27,6 +29,7 @@ mod keys;
 mod lists;
 mod meaning;
 mod merge;
+mod optics;
 pub mod plates;
 mod report;
 mod schema;
@@ -45,10 +48,11 @@ use url::Url;
 
 use crate::{
     access,
-    capture::replay,
+    capture::{self, replay},
     detect,
     fact::privacy::Privacy,
     frame::CameraId,
+    gate,
     infer::{EngineKind, hailo::Plan},
     passage,
     plate::Region,
@@ -124,14 +128,42 @@ pub struct Camera {
     pub zones: track::Zones,
     /// It is looked at; subscribers hear of it either way.
     pub enabled: bool,
+    pub decode: capture::Decode,
+    /// Only where something moves are plates looked for.
+    pub motion: bool,
+    /// Grey steps that are motion.
+    pub motion_change: f32,
+    pub linger: Duration,
+    pub look_every: Duration,
+    /// What wakes it from outside.
+    pub trigger: Option<Trigger>,
+}
+
+/// An input that wakes a camera.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    pub sensing: gate::Sensing,
+    /// How long the camera stays awake after the input has come to rest.
+    pub hold: Duration,
 }
 
 /// What gives a camera's frames.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
     Replay(replay::Settings),
-    V4l2 { device: PathBuf, width: u32, height: u32, fps: u32, format: CameraFormat },
-    Rtsp { url: Url, login: Option<Login>, transport: Transport },
+    V4l2 {
+        device: PathBuf,
+        width: u32,
+        height: u32,
+        fps: u32,
+        format: CameraFormat,
+        controls: capture::v4l2::Controls,
+    },
+    Rtsp {
+        url: Url,
+        login: Option<Login>,
+        transport: Transport,
+    },
 }
 
 /// User name and password of a camera.

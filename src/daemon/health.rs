@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     access::Porter,
-    capture::{CameraState, CameraStats},
+    capture::{CameraState, CameraStats, Condition},
     clock::{Clock, Moment},
     frame::CameraId,
     infer::hailo::Hailo,
@@ -86,10 +86,14 @@ pub(super) struct Health {
 pub(super) struct CameraHealth {
     pub name: String,
     pub state: &'static str,
+    /// `fine`, `frozen`, `dark`, `blurred` or `moved`.
+    pub picture: &'static str,
     pub frames: u64,
     pub forgotten: u64,
     pub dropped: u64,
     pub broken: u64,
+    /// Pictures left out because nothing was going on.
+    pub rested: u64,
     pub reopened: u64,
     pub looked_at: u64,
     pub failed_looks: u64,
@@ -170,6 +174,8 @@ pub(super) struct CameraPart {
     pub capture: Arc<CameraStats>,
     pub chain: Arc<pipeline::Stats>,
     pub unit: Arc<UnitStatus>,
+    /// Of the input that wakes it.
+    pub trigger: Option<Arc<UnitStatus>>,
 }
 
 /// The lists as the gatherer sees them.
@@ -316,10 +322,12 @@ fn camera(part: &CameraPart) -> CameraHealth {
     CameraHealth {
         name: part.id.to_string(),
         state: state_name(part.capture.state()),
+        picture: part.capture.condition().as_str(),
         frames: counts.delivered,
         forgotten: counts.forgotten,
         dropped: counts.dropped,
         broken: counts.broken,
+        rested: counts.rested,
         reopened: counts.reopened,
         looked_at: looks.frames,
         failed_looks: looks.failed,
@@ -344,6 +352,8 @@ fn judge_camera(part: &CameraPart, now: Moment, problems: &mut Vec<(Verdict, Str
             if silent > STALLED {
                 let seconds = silent.as_secs();
                 problems.push((Verdict::Degraded, format!("camera {id} has given no frame for {seconds} s")));
+            } else if let Some(words) = advice(part.capture.condition()) {
+                problems.push((Verdict::Degraded, format!("camera {id} {words}")));
             }
         }
         CameraState::Starting | CameraState::Ended => {}
@@ -352,6 +362,21 @@ fn judge_camera(part: &CameraPart, now: Moment, problems: &mut Vec<(Verdict, Str
         let why = part.unit.last_error().unwrap_or_default();
         problems.push((Verdict::Failed, format!("camera {id} is not looked at: {why}")));
     }
+    if let Some(trigger) = part.trigger.as_ref().filter(|unit| unit.state() == UnitState::BackingOff) {
+        let why = trigger.last_error().unwrap_or_default();
+        problems.push((Verdict::Degraded, format!("camera {id} is not woken by its trigger: {why}")));
+    }
+}
+
+/// What is wrong with a picture, and what to do about it.
+const fn advice(condition: Condition) -> Option<&'static str> {
+    Some(match condition {
+        Condition::Fine => return None,
+        Condition::Frozen => "gives the very same picture again and again: restart the camera",
+        Condition::Dark => "sees nothing but darkness: light, exposure, a covered lens?",
+        Condition::Blurred => "is much less sharp than it was: clean and focus it",
+        Condition::Moved => "shows another view than before: was it turned?",
+    })
 }
 
 fn gate(door: &Door) -> GateHealth {
@@ -415,11 +440,17 @@ pub(super) fn presence(camera: &CameraStats, now: Moment) -> Presence {
     match camera.state() {
         CameraState::Live => {
             let silent = camera.last_frame().map_or(Duration::ZERO, |at| now.since(at));
-            if silent > STALLED { Presence::Stalled } else { Presence::Online }
+            match camera.condition() {
+                _ if silent > STALLED => Presence::Stalled,
+                Condition::Fine => Presence::Online,
+                Condition::Frozen => Presence::Frozen,
+                Condition::Dark => Presence::Dark,
+                Condition::Blurred => Presence::Blurred,
+                Condition::Moved => Presence::Moved,
+            }
         }
-        CameraState::Starting | CameraState::Retrying | CameraState::Ended | CameraState::Failed => {
-            Presence::Offline
-        }
+        CameraState::Starting => Presence::Starting,
+        CameraState::Retrying | CameraState::Ended | CameraState::Failed => Presence::Offline,
     }
 }
 

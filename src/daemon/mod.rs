@@ -26,6 +26,7 @@ mod screen;
 mod settings;
 mod sinks;
 mod supervisor;
+mod triggers;
 mod wiring;
 
 use std::{sync::Arc, time::Duration};
@@ -36,7 +37,10 @@ use crate::{clock::Clock, config::Config, journal, publish};
 use clock_watch::ClockWatch;
 use health::{Gatherer, Health, Verdict};
 use notify::Notifier;
-pub use settings::chain as chain_settings;
+pub use settings::{
+    chain as chain_settings, network as network_camera, pipeline as pipeline_settings,
+    source as camera_source,
+};
 use wiring::Wired;
 
 /// How often the main loop looks at its units.

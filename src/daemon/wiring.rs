@@ -21,11 +21,12 @@ use super::{
     settings,
     sinks::Sinks,
     supervisor::{Unit, UnitStatus},
+    triggers::{self, Sleeper},
 };
 use crate::{
     access::Porter,
     backoff,
-    capture::{Camera, CameraState, Delivery, Origin, replay::Pacing},
+    capture::{Attention, Camera, CameraState, Delivery, Origin, replay::Pacing},
     clock::{Clock, Moment},
     config::{self, Config},
     frame::CameraId,
@@ -52,8 +53,17 @@ struct Eye {
     id: CameraId,
     recording: bool,
     camera: Camera,
+    attention: Arc<Attention>,
     unit: Unit,
+    /// Watches the input that wakes it, where there is one.
+    trigger: Option<Unit>,
     stats: Arc<pipeline::Stats>,
+}
+
+impl Eye {
+    fn sleeper(&self) -> Sleeper {
+        Sleeper { camera: self.id.clone(), attention: Arc::clone(&self.attention) }
+    }
 }
 
 /// What every camera's threads are given alike.
@@ -167,7 +177,10 @@ impl Wired {
                         let plates = Some(commands::plates(desk, Arc::clone(clock)));
                         let gate = asked::gate_handler(gates.doors().clone(), sinks.clone());
                         let gate = (!config.gates.is_empty()).then_some(gate);
-                        let handlers = Handlers { plates, gate, trigger: None, status: status.clone() };
+                        let sleepers: Vec<_> = eyes.iter().map(Eye::sleeper).collect();
+                        let trigger = Some(triggers::handler(sleepers, Arc::clone(clock)));
+                        let trigger = trigger.filter(|_| !eyes.is_empty());
+                        let handlers = Handlers { plates, gate, trigger, status: status.clone() };
                         let unit = commands::start(received, handlers, Arc::clone(clock), stop.clone());
                         (Some(orders), Some(unit.map_err(cannot_start("the commands".to_owned()))?))
                     }
@@ -211,7 +224,8 @@ impl Wired {
 
     pub(super) fn units(&self) -> impl Iterator<Item = &UnitStatus> {
         let others = self.commands.iter().chain([&self.lists]).map(|unit| unit.status().as_ref());
-        self.eyes.iter().map(|eye| eye.unit.status().as_ref()).chain(self.gates.units()).chain(others)
+        let eyes = self.eyes.iter().flat_map(|eye| [&eye.unit].into_iter().chain(&eye.trigger));
+        eyes.map(|unit| unit.status().as_ref()).chain(self.gates.units()).chain(others)
     }
 
     pub(super) fn gatherer(&self, clock: Arc<dyn Clock>) -> Gatherer {
@@ -220,6 +234,7 @@ impl Wired {
             capture: Arc::clone(eye.camera.stats()),
             chain: Arc::clone(&eye.stats),
             unit: Arc::clone(eye.unit.status()),
+            trigger: eye.trigger.as_ref().map(|unit| Arc::clone(unit.status())),
         };
         let parts = self.eyes.iter().map(part).collect();
         let (stats, counts) = (self.journal.stats(), Arc::clone(self.sinks.counts()));
@@ -358,18 +373,21 @@ fn plans(
 
 /// The two threads of one camera.
 fn eye(camera: &config::Camera, config: &Config, parts: &Shared<'_>) -> std::io::Result<Eye> {
-    let origin = Origin::new(camera.id.clone(), Arc::clone(parts.clock), BUFFERS);
+    let origin =
+        Origin::new(camera.id.clone(), Arc::clone(parts.clock), BUFFERS).decoding(settings::decode(camera));
     let recording = settings::is_recording(camera);
     let every = matches!(&camera.source, config::Source::Replay(replay) if replay.pacing == Pacing::Fast);
     let delivery = if every { Delivery::Every(RECORDING_MAILBOX) } else { Delivery::Latest(LIVE_MAILBOX) };
     let source = settings::source(camera, origin.clone()).map_err(std::io::Error::other)?;
-    let (captured, frames) = Camera::start(source, &origin, delivery, backoff::Settings::default())?;
+    let (captured, frames) = Camera::start(source, &origin, delivery, &settings::care(camera))?;
     let stats = Arc::new(pipeline::Stats::default());
     let mut work = CameraUnit {
         frames,
         networks: parts.networks.clone(),
         settings: settings::pipeline(camera, config, Arc::clone(parts.porter), parts.networks.plate_score()),
         stats: Arc::clone(&stats),
+        capture: Arc::clone(&origin.stats),
+        attention: Arc::clone(&origin.attention),
         sinks: parts.sinks.clone(),
         clock: Arc::clone(parts.clock),
         stop: parts.stop.clone(),
@@ -382,5 +400,12 @@ fn eye(camera: &config::Camera, config: &Config, parts: &Shared<'_>) -> std::io:
         backoff::Settings::default(),
         move |status| work.work(status),
     )?;
-    Ok(Eye { id: camera.id.clone(), recording, camera: captured, unit, stats })
+    let attention = Arc::clone(&origin.attention);
+    let sleeper = Sleeper { camera: camera.id.clone(), attention: Arc::clone(&attention) };
+    let trigger = camera
+        .trigger
+        .clone()
+        .map(|trigger| triggers::watch(trigger, sleeper, parts.clock, parts.stop))
+        .transpose()?;
+    Ok(Eye { id: camera.id.clone(), recording, camera: captured, attention, unit, trigger, stats })
 }
