@@ -5,26 +5,18 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+. tests/machine.sh
+
 work=$PWD/target/camera-machine
 mkdir -p "$work"
-# shellcheck source=tests/machine.sh
-. tests/machine.sh
-need qemu-system-x86 busybox-static cpio gcc libc6-dev kmod xz-utils
-fetch_kernel
+install_missing qemu-system-x86 busybox-static cpio gcc libc6-dev kmod xz-utils
+unpack_kernel
 
 cargo build --quiet --bin amslpr
-make_disk tests/camera-machine/inside.sh
+disk=$work/disk
+begin_disk "$disk" target/debug/amslpr
+add_models "$disk"
 gcc -static -O1 -o "$disk/bin/set-control" tests/camera-machine/set-control.c
-
-# The virtual camera's module and those it needs, in the order in which they go in.
-modules=$root/lib/modules/$kernel
-[ -d "$modules" ] || modules=$root/usr/lib/modules/$kernel
-base=${modules%/lib/modules/*}
-depmod -b "$base" "$kernel"
-modprobe -d "$base" -S "$kernel" --show-depends vivid | sed -n 's/^insmod \([^ ]*\).*/\1/p' | while read -r module; do
-	name=$(basename "$module")
-	cp "$module" "$disk/"
-	case $name in *.xz) xz -d "$disk/$name" ;; esac
-	echo "${name%.xz}" >>"$disk/modules"
-done
-boot
+add_modules "$disk" vivid
+end_disk "$disk" tests/camera-machine/inside.sh
+boot_and_tell "$disk"

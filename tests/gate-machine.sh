@@ -4,13 +4,12 @@
 # root or sudo for packages. Everything else stays below target/gate-machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tests/machine.sh
 
 work=$PWD/target/gate-machine
 mkdir -p "$work"
-# shellcheck source=tests/machine.sh
-. tests/machine.sh
-need qemu-system-x86 busybox-static cpio gcc make
-fetch_kernel headers
+install_missing qemu-system-x86 busybox-static cpio gcc make
+unpack_kernel
 
 mkdir -p "$work/module"
 cp tests/gate-machine/gpio-rig.c "$work/module/"
@@ -18,6 +17,11 @@ echo 'obj-m := gpio-rig.o' >"$work/module/Makefile"
 make --silent -C "$root/usr/src/linux-headers-$kernel" M="$work/module" modules
 
 cargo build --quiet --bin amslpr
-make_disk tests/gate-machine/inside.sh
+
+# The machine's memory is its disk.
+disk=$work/disk
+begin_disk "$disk" target/debug/amslpr
+add_models "$disk"
 cp "$work/module/gpio-rig.ko" "$disk/"
-boot
+end_disk "$disk" tests/gate-machine/inside.sh
+boot_and_tell "$disk"

@@ -90,6 +90,33 @@ fn killed_twenty_times_the_journal_has_lost_nothing() {
     assert!(!kept.iter().any(|name| name.to_string_lossy().contains("corrupt")), "{kept:?}");
 }
 
+/// What power cuts left (tests/power-cut.sh): all that was said to be recorded, and no gap in the numbers.
+#[test]
+#[ignore = "is started by tests/power-cut.sh"]
+fn a_process_of_its_own_that_checks() {
+    let (Some(path), Ok(ranges)) =
+        (std::env::var_os("AMSLPR_TEST_JOURNAL"), std::env::var("AMSLPR_TEST_RANGES"))
+    else {
+        return;
+    };
+    let journal = open(Path::new(&path));
+    assert_eq!(journal.set_aside(), None);
+    let mut reader = journal.reader().unwrap();
+    let mut checked = 0;
+    // From the first to the last number that a round said: "1000-1042,2042-2077".
+    for range in ranges.split(',') {
+        let (from, to) = range.split_once('-').unwrap();
+        for n in from.parse().unwrap()..=to.parse::<u64>().unwrap() {
+            let found = reader.passage(sample::closed(n).passage.id).unwrap();
+            assert!(found.is_some_and(|one| one.decision.is_some()), "{n} is lost");
+            checked += 1;
+        }
+    }
+    let last = *journal.recorded().borrow();
+    assert!(last >= 2 * checked, "{last} numbers for {checked} passages");
+    println!("checked {checked} passages, {last} facts");
+}
+
 #[test]
 #[ignore = "is started and killed by killed_twenty_times_the_journal_has_lost_nothing"]
 fn a_process_of_its_own_that_records() {

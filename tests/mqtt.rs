@@ -58,6 +58,7 @@ fn daemon(folder: &Path, settings: Settings) -> Daemon {
         recorded: journal.recorded(),
         status: watched,
         orders: None,
+        known_commands: Vec::new(),
         calls: amslpr::publish::calls().1,
     };
     let publisher = Publisher::start(settings, sources, clock).unwrap();

@@ -32,13 +32,17 @@ struct Daemon(Child);
 
 impl Daemon {
     fn start(folder: &Path, port: u16, mqtt: &str) -> Self {
+        Self::watching(&schema::house().join("config/demo/drive-by.mp4"), folder, port, mqtt)
+    }
+
+    fn watching(recording: &Path, folder: &Path, port: u16, mqtt: &str) -> Self {
         let text = format!(
             "[journal]\npath = {}\n[[camera]]\nname = \"demo\"\n[camera.replay]\npath = {}\n[[camera]]\n\
              name = \"off\"\nenabled = false\n[camera.v4l2]\n[[camera]]\nname = \"gone\"\nrole = \"exit\"\n[camera.v4l2]\ndevice = \"/dev/video-not-there\"\n[engine]\n\
              order = [\"cpu\"]\nmodels = {}\n[health]\nevery = \"1s\"\n[mqtt]\nhost = \"127.0.0.1\"\nport = {port}\n\
              client-id = \"pi-1\"\n{mqtt}\n",
             schema::quoted(&folder.join("journal.db")),
-            schema::quoted(&schema::house().join("config/demo/drive-by.mp4")),
+            schema::quoted(recording),
             schema::quoted(&schema::house().join("models")),
         );
         let file = folder.join("amslpr.toml");
@@ -248,6 +252,65 @@ fn all_that_the_daemon_says_fits_its_schemas_and_home_assistant_finds_it() {
         Subscriber::listening(mosquitto.port, "late", None, &["homeassistant/#", "amslpr/pi-1/availability"]);
     late.wait("amslpr/pi-1/availability");
     assert!(late.last(CONFIG).is_none());
+    daemon.stop();
+}
+
+#[test]
+fn pictures_are_published_and_a_command_is_not_done_again_after_a_restart() {
+    let Some(mut mosquitto) = Mosquitto::new("allow_anonymous true") else { return };
+    mosquitto.start();
+    let everything = Subscriber::listening(mosquitto.port, "recorder", None, &["amslpr/#"]);
+    let folder = tempfile::tempdir().unwrap();
+    // A car that stands still for some pictures: a passage however slow the machine is.
+    let pictures = folder.path().join("pictures");
+    std::fs::create_dir(&pictures).unwrap();
+    for n in 0..8 {
+        let picture = schema::house().join("tests/fixtures/street-day.jpg");
+        std::fs::copy(picture, pictures.join(format!("{n}.jpg"))).unwrap();
+    }
+    let more = format!(
+        "commands = true\nimages = true\n[evidence]\nenabled = true\nkeep-free = \"1 MiB\"\npath = {}\n\
+         [[list]]\nname = \"guests\"\nkind = \"allow\"",
+        schema::quoted(&folder.path().join("evidence"))
+    );
+    let start = || Daemon::watching(&pictures, folder.path(), mosquitto.port, &more);
+    let daemon = start();
+    everything.wait(&format!("{BASE}/camera/demo/state"));
+    let until = SystemClock::start().wall().checked_add(jiff::SignedDuration::from_secs(240)).unwrap();
+    let add = format!(
+        "{{\"id\": \"add-1\", \"expires_at\": \"{until}\", \"list\": \"guests\", \"plate\": \"B1AAA\"}}"
+    );
+    let say = || everything.say(&format!("{BASE}/cmd/plates/add"), add.clone(), Sending::default());
+    let codes = || -> Vec<String> {
+        let arrived = everything.arrived();
+        let replies = arrived.iter().filter(|one| one.topic == format!("{BASE}/cmd/reply/add-1"));
+        replies.map(|one| one.json()["code"].as_str().unwrap().to_owned()).collect()
+    };
+    wait_for("an answer", || {
+        say();
+        SystemClock::start().sleep(Duration::from_millis(200));
+        !codes().is_empty()
+    });
+    assert_eq!(codes()[0], "done");
+
+    let picture = |one: &Arrived| one.content_type.as_deref() == Some("image/jpeg");
+    wait_for("a picture", || everything.arrived().iter().any(picture));
+    let arrived = everything.arrived();
+    let shown = arrived.iter().find(|one| picture(one)).unwrap();
+    assert!(shown.bytes.starts_with(&[0xff, 0xd8]) && !shown.retained, "{} bytes", shown.bytes.len());
+    let passage = everything.wait(&format!("{BASE}/camera/demo/passage")).json();
+    assert!(shown.topic.contains(passage["id"].as_str().unwrap()), "{}", shown.topic);
+    daemon.stop();
+
+    let told = codes().len();
+    let daemon = start();
+    wait_for("an answer of the next daemon", || {
+        say();
+        SystemClock::start().sleep(Duration::from_millis(200));
+        codes().len() > told
+    });
+    let after = codes().split_off(told);
+    assert!(after.iter().all(|code| code == "repeated" || code == "flood"), "{after:?}");
     daemon.stop();
 }
 

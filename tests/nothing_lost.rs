@@ -50,6 +50,7 @@ fn daemon(folder: &Path, port: u16) -> Daemon {
         recorded: journal.recorded(),
         status: watched,
         orders: None,
+        known_commands: Vec::new(),
         calls: amslpr::publish::calls().1,
     };
     let mut settings = Settings::new("127.0.0.1", "pi-1").unwrap();

@@ -9,7 +9,6 @@ mod rtsp_server;
 use std::{collections::BTreeSet, net::TcpListener, sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use amslpr::{
-    backoff,
     capture::{
         Camera, CameraState, CaptureError, Care, Decode, Delivery, Fault, Source,
         rtsp::{Credentials, Rtsp, Settings, Transport},

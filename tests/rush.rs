@@ -42,6 +42,7 @@ fn publisher(journal: &Journal, port: u16, clock: Arc<dyn Clock>) -> (Publisher,
         recorded: journal.recorded(),
         status: watched,
         orders: None,
+        known_commands: Vec::new(),
         calls: amslpr::publish::calls().1,
     };
     let mut settings = Settings::new("127.0.0.1", "pi-1").unwrap();
@@ -100,7 +101,7 @@ fn facts_reach_the_broker_in_time_while_images_are_written() {
         keep_free: 0,
         queue: 8,
     };
-    let (cabinet, exhibitor) = Cabinet::open(keep, journal.writer(), Arc::clone(&clock)).unwrap();
+    let (cabinet, exhibitor) = Cabinet::open(keep, journal.writer(), None, Arc::clone(&clock)).unwrap();
     wait_for("the broker", || publisher.stats().snapshot().state.as_str() == "online");
 
     let (writer, pause) = (journal.writer(), Duration::from_micros(72_000));

@@ -1,10 +1,11 @@
-//! `amslpr journal`: looking after the journal's file: verify, backup, restore, export, maintain, erase.
+//! `amslpr journal`: looking after the journal's file: verify, backup, restore, export, health, maintain, erase.
 
 mod export;
 
 use std::path::PathBuf;
 
 use anyhow::Context;
+use jiff::tz::TimeZone;
 
 use super::Exit;
 use crate::{
@@ -12,6 +13,7 @@ use crate::{
     config,
     fact::privacy::searched,
     journal::{
+        Reader,
         care::{self, Health},
         evidence,
     },
@@ -77,10 +79,17 @@ enum What {
     Restore { backup: PathBuf },
     /// Print passages as CSV or JSON, oldest last.
     Export(export::Args),
+    /// Print when the node's health changed, newest first, and what was wrong.
+    Health {
+        /// At most so many.
+        #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
+        limit: usize,
+    },
     /// Check the file, refresh the search planner's figures, give free space back to the disk.
     Maintain,
     /// Erase a plate from every passage that names it, images included. The passages stay, without text; so does the proof
-    /// that nothing else was changed. Lists are left alone: see `amslpr plates`.
+    /// that nothing else was changed. It goes from the record of who changed lists, too; an entry stays until
+    /// `amslpr plates remove`.
     Erase {
         #[arg(long)]
         plate: String,
@@ -108,6 +117,13 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
             }
         }
         What::Export(how) => return export::run(how, path),
+        What::Health { limit } => {
+            for change in Reader::open(path)?.health(*limit)? {
+                let at =
+                    change.at.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string();
+                println!("  {at}  {:<8}  {}", change.verdict, change.problems.join("; "));
+            }
+        }
         What::Maintain => {
             let done = care::maintain(path)?;
             let kib = |bytes: u64| bytes.div_ceil(1024);
@@ -116,8 +132,12 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         }
         What::Erase { plate } => {
             let text = PlateText::normalise(plate).with_context(|| format!("{plate:?} is no plate"))?;
-            let wanted = found.config.as_ref().map(|config| searched(&config.privacy.mode, &text));
-            let passages = care::erase_plate(path, &wanted.unwrap_or(text))?;
+            // Passages may name it by a pseudonym; who changed its entry when names it by itself.
+            let written = found.config.as_ref().map(|config| searched(&config.privacy.mode, &text));
+            let mut passages = care::erase_plate(path, &text)?;
+            if let Some(written) = written.filter(|written| *written != text) {
+                passages.extend(care::erase_plate(path, &written)?);
+            }
             let mut images = 0;
             if let Some(evidence) = found.config.as_ref().and_then(|config| config.evidence.as_ref()) {
                 for id in &passages {
@@ -163,7 +183,7 @@ fn verify(health: &Health, head: Option<&str>, path: &std::path::Path) -> anyhow
         }
     }
     println!(
-        "{}: {} facts, {} of them erased in part, {} older ones gone by age",
+        "{}: {} facts, {} of them erased in part, {} older ones gone by age or for room",
         path.display(),
         chain.facts,
         chain.erased,

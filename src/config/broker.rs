@@ -20,7 +20,7 @@ use super::{
 use crate::publish::{ClientCertificate, HomeAssistant, Part, Tls};
 
 /// Where Debian keeps the authorities that browsers trust.
-const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+pub(super) const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// A larger file holds no certificates.
 const LARGEST_PEM: u64 = 4 << 20;
 
@@ -68,6 +68,16 @@ pub(super) fn interpret(context: &mut Context<'_>) -> Option<Mqtt> {
             Problem::warning("a broker that lets us in without a name may let others in who then command us")
                 .at(span, "")
                 .help("give everybody a name and a role there: config/mosquitto/ shows how"),
+        );
+    }
+    let evidence = context.merged.evidence.as_ref();
+    let keeps_images = evidence.is_some_and(|placed| or(&placed.get().enabled, false, |on| *on));
+    if let Some(written) = table.images.as_ref().filter(|on| *on.get_ref() && !keeps_images) {
+        let span = Span { file: placed.file, bytes: written.span() };
+        context.wrong(
+            Problem::warning("no picture will be published: none is kept")
+                .at(span, "")
+                .help("write enabled = true in [evidence]; its pictures are the ones that are published"),
         );
     }
     let usual_port = if secure { 8883 } else { 1883 };
@@ -183,7 +193,7 @@ fn tls(context: &mut Context<'_>, placed: &Placed<schema::Mqtt>, secure: bool) -
     Some(tls)
 }
 
-fn pem(context: &mut Context<'_>, path: &Path, at: Span) -> Option<Vec<u8>> {
+pub(super) fn pem(context: &mut Context<'_>, path: &Path, at: Span) -> Option<Vec<u8>> {
     let read = || {
         let mut bytes = Vec::new();
         // The kind first: opening a fifo would wait for a writer for ever.

@@ -8,11 +8,12 @@ use serde_spanned::Spanned;
 
 use super::{
     Source,
+    broker::{AUTHORITIES, pem},
     meaning::{Context, or},
     merge::Placed,
     report::{FileId, Problem, Span},
     schema::{self, Key},
-    values::{Name, Time, nearest},
+    values::{Name, Place, Time, nearest},
     wires::{self, LineWord},
 };
 use crate::{
@@ -379,10 +380,16 @@ impl Reader<'_, '_> {
         let example = "\"http://192.0.2.20/relay/0?turn=on&timer={seconds}\"";
         let url = self.context.needed(&table.url, "url", &at, example);
         let login = self.context.login(&table.username, &table.password, &at);
+        if or(&table.authentication, false, |word| word.digest) {
+            self.context.needed(&table.username, "username", &at, "\"admin\"");
+        }
         let timeout = self.time(&table.timeout, "a timeout", Duration::from_secs(2), TIMEOUTS);
         let release_url = or(&table.release_url, None, |url| Some(url.0.clone()));
         let url = url?;
         let text = url.get_ref().0.clone();
+        let secure =
+            text.starts_with("https:") || release_url.as_ref().is_some_and(|url| url.starts_with("https:"));
+        let authorities = self.authorities(&table.ca, secure, &at);
         let ends_itself = ["{seconds}", "timer=", "toggle_after="].iter().any(|word| text.contains(word));
         if release_url.is_none() && !ends_itself {
             let at = self.at(url);
@@ -397,8 +404,31 @@ impl Reader<'_, '_> {
             release_url,
             post: or(&table.method, false, |method| method.post),
             login: login.map(|login| (login.username, login.password)),
+            digest: or(&table.authentication, false, |word| word.digest),
+            authorities,
             timeout,
         }))
+    }
+
+    /// Who may vouch for a relay that is called over TLS; those of the system where no file is named.
+    fn authorities(&mut self, ca: &Key<Place>, secure: bool, table: &Span) -> Option<Vec<u8>> {
+        let at = ca.as_ref().map_or_else(|| table.clone(), |place| self.at(place));
+        if !secure {
+            if ca.is_some() {
+                let problem = Problem::warning("this is of no use: the relay is called in the clear");
+                self.context.wrong(problem.at(at, "").help("write https:// at the beginning of url"));
+            }
+            return None;
+        }
+        let folder = self.context.merged.folder(self.file).to_owned();
+        let path = ca.as_ref().map_or_else(|| AUTHORITIES.into(), |place| folder.join(&place.get_ref().0));
+        let pem = pem(self.context, &path, at.clone())?;
+        if !relay::is_an_authority(&pem) {
+            let problem = Problem::new(format!("{}: no certificate in PEM form", path.display()));
+            let help = "ca is the file of the authority that signed the relay's certificate";
+            self.context.wrong(problem.at(at, "").help(help));
+        }
+        Some(pem)
     }
 
     fn wiegand(&mut self, written: &Spanned<schema::GateWiegand>) -> Option<Output> {

@@ -49,7 +49,11 @@ const KEEPING: &[Table] = &[
                 "\"forever\"",
                 "How long passages are kept, such as \"30d\"; plates are personal data, so ask your law.",
             ),
-            key("largest", "\"2 GiB\"", "The file never grows beyond this."),
+            key(
+                "largest",
+                "\"2 GiB\"",
+                "The file never grows beyond this: before it would, the oldest passages are erased with their images,\nand health says so.",
+            ),
         ],
     },
     Table {
@@ -358,7 +362,7 @@ const TELLING: &[Table] = &[
             key(
                 "images",
                 "false",
-                "Publish a picture of each plate as well. Pictures of cars are personal data.",
+                "Publish the picture of each passage as well; [evidence] must keep it. Pictures of cars are personal data.",
             ),
             key(
                 "home-assistant",

@@ -95,7 +95,8 @@ impl Context<'_> {
         key.as_ref()
     }
 
-    fn journal(&self) -> Journal {
+    fn journal(&mut self) -> Journal {
+        const LEAST: u64 = 4 << 20;
         let mut journal =
             Journal { path: "/var/lib/amslpr/journal.db".into(), retention: None, largest: 2 << 30 };
         if let Some(table) = &self.merged.journal {
@@ -103,6 +104,10 @@ impl Context<'_> {
             journal.path = or(&table.path, journal.path, |p| self.merged.folder(file).join(&p.0));
             journal.retention = or(&table.retention, journal.retention, |keep| keep.0);
             journal.largest = or(&table.largest, journal.largest, |bytes| bytes.0);
+            if let Some(written) = table.largest.as_ref().filter(|bytes| bytes.get_ref().0 < LEAST) {
+                let span = Span { file, bytes: written.span() };
+                self.wrong(Problem::new("a journal needs 4 MiB at least").at(span, ""));
+            }
         }
         journal
     }

@@ -15,7 +15,7 @@ use super::{
         ListKindWord, Name, OffOr, PaceWord, Place, PlateWord, PowerWord, PrivacyWord, RegionCode, RoleWord,
         RtspUrl, Time, TransportWord, Within,
     },
-    wires::{BitsWord, LineWord, MethodWord, PullWord, RelayUrl},
+    wires::{AuthenticationWord, BitsWord, LineWord, MethodWord, PullWord, RelayUrl},
 };
 
 /// A value and where it stands.
@@ -326,6 +326,8 @@ pub(super) struct GateHttp {
     pub method: Key<MethodWord>,
     pub username: Key<String>,
     pub password: Key<SecretPlace>,
+    pub authentication: Key<AuthenticationWord>,
+    pub ca: Key<Place>,
     pub timeout: Key<Time>,
 }
 

@@ -521,4 +521,13 @@ fn what_crosses_the_network_unprotected_is_warned_of() {
     assert!(warned("host = \"broker.local\"\ncommands = true").contains("without a name"));
     assert_eq!(warned("host = \"127.0.0.1\"\ncommands = true"), "no problems");
     assert_eq!(warned("host = \"broker.local\""), "no problems");
+    assert!(warned("host = \"localhost\"\nimages = true").contains("none is kept"));
+    assert_eq!(warned("host = \"localhost\"\nimages = true\n[evidence]\nenabled = true"), "no problems");
+}
+
+#[test]
+fn a_journal_too_small_to_work_with_is_refused() {
+    let told =
+        |size: &str| load_in(&folder(&format!("{CAMERA}[journal]\nlargest = {size:?}\n"), &[])).is_ok();
+    assert!(!told("64 KiB") && told("4 MiB"));
 }

@@ -121,7 +121,26 @@ pub(super) fn refusal(word: &str) -> String {
     )
 }
 
-/// An `http://` address of a relay, without credentials in it.
+/// How a relay wants to know who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Value")]
+pub(super) struct AuthenticationWord {
+    pub digest: bool,
+}
+
+impl TryFrom<Value> for AuthenticationWord {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        match value.as_str() {
+            Some("basic") => Ok(Self { digest: false }),
+            Some("digest") => Ok(Self { digest: true }),
+            _ => Err("expected \"basic\" or \"digest\"".to_owned()),
+        }
+    }
+}
+
+/// An `http://` or `https://` address of a relay, without credentials in it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Value")]
 pub(super) struct RelayUrl(pub String);
@@ -135,10 +154,9 @@ impl TryFrom<Value> for RelayUrl {
         // The address itself is not repeated: it may hold a password.
         let url = Url::parse(&text.replace("{seconds}", "1"))
             .map_err(|error| format!("this is no address: {error}{HELP}for example {example}"))?;
-        if url.scheme() != "http" {
+        if !matches!(url.scheme(), "http" | "https") {
             return Err(format!(
-                "a relay has an address that begins with http://, not {}://{HELP}put relays into a network of their own, \
-                 or behind a broker with TLS",
+                "a relay has an address that begins with http:// or https://, not {}://{HELP}for example {example}",
                 url.scheme()
             ));
         }
@@ -195,7 +213,7 @@ mod tests {
         refused::<RelayUrl>("\"http://10.0.0.9/relay/0?turn=toggle\"", "never to close or to toggle");
         refused::<RelayUrl>("\"http://10.0.0.9/rpc/Switch.Toggle?id=0\"", "\"toggle\" is nothing");
         refused::<RelayUrl>("\"http://10.0.0.9/roller/0?go=close\"", "\"close\" is nothing");
-        refused::<RelayUrl>("\"https://10.0.0.9/\"", "begins with http://");
+        refused::<RelayUrl>("\"ftp://10.0.0.9/\"", "begins with http://");
         let leak = check::<RelayUrl>("\"http://admin:hunter2@10.0.0.9/\"").unwrap_err();
         assert!(!leak.contains("hunter2") && leak.contains("username ="), "{leak}");
         refused::<RelayUrl>("5", "expected an address");

@@ -4,6 +4,7 @@
 //! is done after its deadline.
 
 use std::{
+    path::Path,
     sync::{Arc, mpsc::RecvTimeoutError},
     time::Duration,
 };
@@ -19,7 +20,7 @@ use crate::{
     access::{Actor, Change, NewEntry, Pass},
     backoff,
     clock::Clock,
-    journal::ApplyError,
+    journal::{ApplyError, OrderBook},
     publish::{
         Status,
         command::{Command, Order, Orders, Outcome, Request},
@@ -43,7 +44,13 @@ pub(super) struct Handlers {
     pub trigger: Option<Handler>,
     /// How the node is doing.
     pub status: watch::Receiver<Status>,
+    /// Where each command is written down before it is done, so that it is not done again after a restart; `None`:
+    /// it cannot be had.
+    pub book: Option<OrderBook>,
 }
+
+/// A command is remembered this much longer than it is valid: the wall clock may be set back a little.
+const REMEMBERED_AFTER: Duration = Duration::from_secs(60);
 
 /// Changes lists as somebody at the terminal would, in the name of the command.
 pub(super) fn plates(desk: Desk, clock: Arc<dyn Clock>) -> Handler {
@@ -76,6 +83,21 @@ pub(super) fn plates(desk: Desk, clock: Arc<dyn Clock>) -> Handler {
             Err(error) => Outcome::Failed(error.to_string()),
         }
     })
+}
+
+/// The book of commands, and what stands in it: ids, and how much longer each is remembered.
+pub(super) fn book(journal: &Path, now: jiff::Timestamp) -> (Option<OrderBook>, Vec<(String, Duration)>) {
+    let opened = OrderBook::open(journal).and_then(|book| Ok((book.known(now)?, book)));
+    match opened {
+        Ok((known, book)) => {
+            let left = |until: jiff::Timestamp| until.duration_since(now).unsigned_abs();
+            (Some(book), known.into_iter().map(|(id, until)| (id, left(until))).collect())
+        }
+        Err(error) => {
+            tracing::error!(%error, "commands of before this start are not known again");
+            (None, Vec::new())
+        }
+    }
 }
 
 impl std::fmt::Debug for Handlers {
@@ -112,7 +134,10 @@ fn serve(orders: &Orders, handlers: &mut Handlers, clock: &dyn Clock, stop: &Sto
                     slot.answer(Outcome::Refused("its time was over before anybody came to it".to_owned()));
                     continue;
                 }
-                let outcome = handlers.handle(&command);
+                let outcome = match handlers.is_new(&command, clock.wall()) {
+                    true => handlers.handle(&command),
+                    false => Outcome::Refused("a command of this id was accepted already".to_owned()),
+                };
                 let (verb, id) = (command.request.verb(), &command.id);
                 // Why a list was not changed may name plates; the answer says it, the log does not.
                 let names_plates =
@@ -133,6 +158,17 @@ fn serve(orders: &Orders, handlers: &mut Handlers, clock: &dyn Clock, stop: &Sto
 }
 
 impl Handlers {
+    /// Writes the command down; false if it was accepted before. What cannot be written down is done all the same:
+    /// it was not accepted since the start, which is known, and somebody may be standing at the gate.
+    fn is_new(&mut self, command: &Command, now: jiff::Timestamp) -> bool {
+        let (false, Some(book)) = (command.request == Request::Status, &mut self.book) else { return true };
+        let until = command.expires_at.saturating_add(REMEMBERED_AFTER).unwrap_or(jiff::Timestamp::MAX);
+        book.note(&command.id, until, now).unwrap_or_else(|error| {
+            tracing::error!(id = command.id, %error, "this command would not be known again after a restart");
+            true
+        })
+    }
+
     fn handle(&mut self, command: &Command) -> Outcome {
         let (handler, what) = match &command.request {
             Request::Status => return self.status(),
@@ -167,7 +203,7 @@ mod tests {
 
     fn handlers() -> (watch::Sender<Status>, Handlers) {
         let (tell, status) = watch::channel(Status::default());
-        (tell, Handlers { plates: None, gate: None, trigger: None, status })
+        (tell, Handlers { plates: None, gate: None, trigger: None, status, book: None })
     }
 
     fn command(request: Request) -> Command {
@@ -193,6 +229,23 @@ mod tests {
         tell.send_modify(|status| status.health = Some("{\"verdict\": \"ok\"}".to_owned()));
         let done = handlers.handle(&command(Request::Status));
         assert_eq!(done, Outcome::Done(json!({"verdict": "ok"})));
+    }
+
+    #[test]
+    fn a_command_is_new_once_even_after_a_restart_and_a_question_always() {
+        let folder = tempfile::tempdir().unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(crate::clock::SystemClock::start());
+        let keep = crate::journal::Settings::default();
+        let journal =
+            crate::journal::Journal::open(&folder.path().join("j.db"), &keep, Arc::clone(&clock)).unwrap();
+        let open = command(Request::OpenGate { gate: "main".to_owned(), reason: None });
+        for expected in [true, false, false] {
+            let mut handlers = handlers().1;
+            handlers.book = Some(OrderBook::open(journal.path()).unwrap());
+            assert_eq!(handlers.is_new(&open, clock.wall()), expected);
+            assert!(handlers.is_new(&command(Request::Status), clock.wall()));
+        }
+        assert!(handlers().1.is_new(&open, clock.wall()), "without a book nothing is refused");
     }
 
     #[test]

@@ -36,6 +36,8 @@ use crate::{
 
 /// A live camera that gives no frame for this long is stalled.
 const STALLED: Duration = Duration::from_secs(5);
+/// See [`Chronicle`].
+const SOONEST_CHANGE: Duration = Duration::from_secs(60);
 
 /// The worst of all parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -139,6 +141,9 @@ pub(super) struct JournalHealth {
     /// Facts about plates that are never stored.
     pub unstored: u64,
     pub undelivered: u64,
+    /// Passages that went by age or for room, and of them those that went because the journal is full.
+    pub erased: u64,
+    pub erased_for_room: u64,
     pub last_commit_ms: f64,
 }
 
@@ -296,6 +301,8 @@ impl Gatherer {
                 unprinted: self.sinks.unprinted.load(Ordering::Relaxed),
                 unstored: self.sinks.unstored.load(Ordering::Relaxed),
                 undelivered: snapshot.undelivered,
+                erased: snapshot.erased,
+                erased_for_room: snapshot.erased_for_room,
                 last_commit_ms: snapshot.last_commit_us as f64 / 1e3,
             },
             evidence,
@@ -462,7 +469,20 @@ fn judge_journal(journal: &journal::Snapshot, problems: &mut Vec<(Verdict, Strin
             format!("{lost} facts were lost: the journal did not take them in time"),
         ));
     } else if journal.failing {
-        problems.push((Verdict::Degraded, "the journal cannot be written; facts wait in memory".to_owned()));
+        let why = if journal.disk_full { ": the disk is full" } else { "" };
+        problems
+            .push((Verdict::Degraded, format!("the journal cannot be written{why}; facts wait in memory")));
+    }
+    if journal.erased_for_room > 0 {
+        let erased = journal.erased_for_room;
+        let words = format!(
+            "the journal is as large as [journal] largest allows: the {erased} oldest passages went; raise it, or set a retention"
+        );
+        problems.push((Verdict::Degraded, words));
+    }
+    if journal.undelivered_dropped > 0 {
+        let dropped = journal.undelivered_dropped;
+        problems.push((Verdict::Degraded, format!("{dropped} facts were erased before the broker had them")));
     }
 }
 
@@ -487,6 +507,26 @@ fn judge_lists(lists: &ListPart, problems: &mut Vec<(Verdict, String)>) {
     }
 }
 
+/// Which changes of the verdict are recorded: not more than one a minute, so that one that flaps does not fill the
+/// journal; what is still so after that minute is recorded then.
+#[derive(Debug, Default)]
+pub(super) struct Chronicle {
+    last: Option<(Verdict, Moment)>,
+}
+
+impl Chronicle {
+    pub(super) fn takes(&mut self, verdict: Verdict, now: Moment) -> bool {
+        let takes = match self.last {
+            None => true,
+            Some((known, at)) => known != verdict && now.since(at) >= SOONEST_CHANGE,
+        };
+        if takes {
+            self.last = Some((verdict, now));
+        }
+        takes
+    }
+}
+
 impl Health {
     /// One line for `systemctl status`.
     pub(super) fn status_line(&self) -> String {
@@ -502,5 +542,27 @@ impl Health {
             let _ = write!(line, "; {problem}");
         }
         line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_that_flaps_is_recorded_once_a_minute_and_what_lasts_is_recorded() {
+        let mut chronicle = Chronicle::default();
+        let mut recorded = Vec::new();
+        for second in 0..200_u64 {
+            let verdict = match second {
+                0..130 if second % 2 == 1 => Verdict::Degraded,
+                0..130 => Verdict::Ok,
+                _ => Verdict::Failed,
+            };
+            if chronicle.takes(verdict, Moment::from_micros(second * 1_000_000)) {
+                recorded.push((second, verdict.as_str()));
+            }
+        }
+        assert_eq!(recorded, [(0, "ok"), (61, "degraded"), (122, "ok"), (182, "failed")]);
     }
 }

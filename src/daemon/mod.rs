@@ -20,6 +20,7 @@ mod machine;
 mod notify;
 mod npu;
 mod outlet;
+mod pictures;
 pub mod pipeline;
 pub mod resting;
 mod screen;
@@ -35,7 +36,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{clock::Clock, config::Config, journal, publish};
 use clock_watch::ClockWatch;
-use health::{Gatherer, Health, Verdict};
+use health::{Chronicle, Gatherer, Health, Verdict};
 use notify::Notifier;
 pub use settings::{
     chain as chain_settings, network as network_camera, pipeline as pipeline_settings,
@@ -114,7 +115,7 @@ async fn serve(
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut gatherer = wired.gatherer(Arc::clone(clock));
-    let mut told: Option<Verdict> = None;
+    let (mut told, mut chronicle): (Option<Verdict>, _) = (None, Chronicle::default());
     let (mut next_health, mut last_health) = (clock.now(), clock.now());
     let (mut changed, mut told_broker) = (false, None);
     let mut next_cleaning = clock.now();
@@ -138,7 +139,10 @@ async fn serve(
                 if clock.now() >= next_health || changed && clock.now() >= last_health + SOONEST_HEALTH {
                     (changed, last_health) = (false, clock.now());
                     next_health = clock.now() + config.health.every;
-                    report(wired, &mut gatherer, notifier, &mut told);
+                    let health = report(wired, &mut gatherer, notifier, &mut told);
+                    if chronicle.takes(health.verdict, clock.now()) {
+                        wired.record_health(&health, clock.wall());
+                    }
                 }
                 let steady = watch.is_steady(clock.now(), clock.wall());
                 if let Some(kept) = config.journal.retention.filter(|_| steady && clock.now() >= next_cleaning) {
@@ -165,7 +169,7 @@ fn feed_watchdog(wired: &Wired, notifier: &Notifier) {
     }
 }
 
-fn report(wired: &Wired, gatherer: &mut Gatherer, notifier: &Notifier, told: &mut Option<Verdict>) {
+fn report(wired: &Wired, gatherer: &mut Gatherer, notifier: &Notifier, told: &mut Option<Verdict>) -> Health {
     let health: Health = gatherer.gather(wired.broker());
     notifier.status(&health.status_line());
     if *told != Some(health.verdict) {
@@ -177,4 +181,5 @@ fn report(wired: &Wired, gatherer: &mut Gatherer, notifier: &Notifier, told: &mu
         *told = Some(health.verdict);
     }
     wired.publish_health(&health);
+    health
 }

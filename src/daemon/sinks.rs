@@ -80,11 +80,18 @@ impl Sinks {
     }
 
     fn record(&self, fact: Fact, exhibit: Option<Exhibit>) {
-        let Kept::Fact { fact, images } = self.privacy.keep(fact, self.porter.lists().as_deref()) else {
-            self.counts.unstored.fetch_add(1, Ordering::Relaxed);
-            return;
+        let (fact, images) = match self.privacy.keep(fact, self.porter.lists().as_deref()) {
+            Kept::Fact { fact, images } => (*fact, images),
+            Kept::Nothing(unstored) => {
+                self.counts.unstored.fetch_add(1, Ordering::Relaxed);
+                if !unstored.is_empty() && self.journal.remember(unstored) == Handed::Lost {
+                    tracing::error!(
+                        "what a vehicle changed that is never stored is lost: the journal does not take it"
+                    );
+                }
+                return;
+            }
         };
-        let fact = *fact;
         self.log(&fact);
         if let Some(screen) = &self.screen
             && let Err(TrySendError::Full(_)) = screen.try_send(fact.clone())

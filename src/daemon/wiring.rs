@@ -16,7 +16,7 @@ use super::{
     gates::{Door, Gates, Plan},
     health::{self, CameraPart, Gatherer, Health, ListPart},
     lists::{Desk, ListStats, ListUnit},
-    outlet, pipeline, resting,
+    outlet, pictures, pipeline, resting,
     screen::Screen,
     settings,
     sinks::Sinks,
@@ -32,7 +32,7 @@ use crate::{
     frame::CameraId,
     gate::{self, Memory},
     infer::hailo::Hailo,
-    journal::{Journal, evidence::Cabinet},
+    journal::{HealthChange, Journal, evidence::Cabinet},
     publish::{self, Publisher},
     shutdown::{Stop, Trigger, shutdown},
 };
@@ -132,10 +132,13 @@ impl Wired {
             }
             false => (None, None),
         };
+        let pictures = pictures::Outlet::default();
         let (cabinet, exhibitor) = match settings::evidence(config) {
             Some(settings) => {
                 let folder = settings.folder.display().to_string();
-                let opened = Cabinet::open(settings, journal.writer(), Arc::clone(clock));
+                let told = config.mqtt.as_ref().is_some_and(|mqtt| mqtt.images);
+                let onlooker = told.then(|| pictures.onlooker());
+                let opened = Cabinet::open(settings, journal.writer(), onlooker, Arc::clone(clock));
                 let (cabinet, exhibitor) =
                     opened.map_err(cannot_start(format!("the evidence in {folder}")))?;
                 (Some(cabinet), Some(exhibitor))
@@ -171,8 +174,9 @@ impl Wired {
         let (publisher, commands) = match &config.mqtt {
             Some(mqtt) => {
                 let (tell, status) = watch::channel(publish::Status::default());
-                let (orders, commands) = match mqtt.commands {
+                let (orders, known_commands, commands) = match mqtt.commands {
                     true => {
+                        let (book, known) = commands::book(&config.journal.path, clock.wall());
                         let (orders, received) = publish::command::channel();
                         let plates = Some(commands::plates(desk, Arc::clone(clock)));
                         let gate = asked::gate_handler(gates.doors().clone(), sinks.clone());
@@ -180,11 +184,11 @@ impl Wired {
                         let sleepers: Vec<_> = eyes.iter().map(Eye::sleeper).collect();
                         let trigger = Some(triggers::handler(sleepers, Arc::clone(clock)));
                         let trigger = trigger.filter(|_| !eyes.is_empty());
-                        let handlers = Handlers { plates, gate, trigger, status: status.clone() };
+                        let handlers = Handlers { plates, gate, trigger, status: status.clone(), book };
                         let unit = commands::start(received, handlers, Arc::clone(clock), stop.clone());
-                        (Some(orders), Some(unit.map_err(cannot_start("the commands".to_owned()))?))
+                        (Some(orders), known, Some(unit.map_err(cannot_start("the commands".to_owned()))?))
                     }
-                    false => (None, None),
+                    false => (None, Vec::new(), None),
                 };
                 let settings = settings::publish(mqtt, config, networks.names())?;
                 let sources = publish::Sources {
@@ -192,10 +196,15 @@ impl Wired {
                     recorded: journal.recorded(),
                     status,
                     orders,
+                    known_commands,
                     calls,
                 };
                 let started = Publisher::start(settings, sources, Arc::clone(clock));
-                (Some((started.map_err(cannot_start("the publisher".to_owned()))?, tell)), commands)
+                let publisher = started.map_err(cannot_start("the publisher".to_owned()))?;
+                if mqtt.images {
+                    pictures.open(publisher.images());
+                }
+                (Some((publisher, tell)), commands)
             }
             None => (None, None),
         };
@@ -287,6 +296,12 @@ impl Wired {
             (status.cameras, status.gates) = (cameras, gates);
             news
         })
+    }
+
+    /// Records how the node is doing, from now on.
+    pub(super) fn record_health(&self, health: &Health, at: Timestamp) {
+        let (verdict, problems) = (health.verdict.as_str().to_owned(), health.problems.clone());
+        self.journal.writer().note_health(HealthChange { at, verdict, problems });
     }
 
     pub(super) fn publish_health(&self, health: &Health) {

@@ -4,12 +4,13 @@
 //! comes out here. The gate has its order before that. Pure; whose key it is and where it is kept is `config`'s business.
 
 use hmac::{Hmac, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::{Closed, Decided, Fact};
 use crate::{
-    access::{Decision, Grounds, Lists},
-    passage::Reading,
+    access::{Decision, Effect, Grounds, Lists, Verdict},
+    passage::{PassageId, Reading},
     plate::{MAX_TEXT, PlateText},
     secret::Secret,
 };
@@ -38,8 +39,68 @@ pub struct Privacy {
 pub enum Kept {
     /// With images, or without.
     Fact { fact: Box<Fact>, images: bool },
-    /// Nothing, not even that it happened.
-    Nothing,
+    /// Nothing, not even that it happened; but what it changed is not forgotten.
+    Nothing(Unstored),
+}
+
+/// What has to be remembered of a fact that is not stored: a pass that is used up stays so after a restart, and a
+/// vehicle that stands there still does not open its gate again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unstored {
+    pub effects: Vec<Effect>,
+    /// Who was let in, by the passage that the gate's own events name.
+    pub let_in: Option<(PassageId, PlateText)>,
+}
+
+impl Unstored {
+    fn of(fact: Fact) -> Self {
+        match fact {
+            Fact::Decided(Decided { passage, live, reading, decision, effects, .. }) => {
+                let plate = decision.matched.or(reading.map(|reading| reading.text));
+                let let_in = plate.filter(|_| live && decision.verdict == Verdict::Admit);
+                Self { effects, let_in: let_in.map(|plate| (passage, plate)) }
+            }
+            Fact::Closed(Closed { effects, .. }) => Self { effects, let_in: None },
+            Fact::Evidence(_) | Fact::Gate(_) => Self::default(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.effects.is_empty() && self.let_in.is_none()
+    }
+}
+
+/// Sixteen bits made of a plate: enough to know a vehicle again that was let in a moment ago, and far too few to tell
+/// whose it was, for more than a million plates share them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mark {
+    /// So that marks of two journals cannot be compared.
+    pub salt: Uuid,
+    pub bits: u16,
+}
+
+impl Mark {
+    pub fn of(plate: &PlateText, salt: Uuid) -> Self {
+        let mut sum = Sha256::new();
+        sum.update(salt.as_bytes());
+        sum.update(plate.as_str().as_bytes());
+        let sum = sum.finalize();
+        Self { salt, bits: u16::from_be_bytes([sum[0], sum[1]]) }
+    }
+
+    pub fn fits(&self, plate: &PlateText) -> bool {
+        Self::of(plate, self.salt) == *self
+    }
+}
+
+/// Who was let in, as far as it is known afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Visitor {
+    /// The plate as it was written down: under a pseudonym, perhaps.
+    Plate(PlateText),
+    /// Its plate is not stored.
+    Marked(Mark),
+    Unknown,
 }
 
 impl Privacy {
@@ -56,7 +117,7 @@ impl Privacy {
             Fact::Evidence(_) | Fact::Gate(_) => (None, None),
         };
         if self.is_never_stored(reading, decision, lists) {
-            return Kept::Nothing;
+            return Kept::Nothing(Unstored::of(fact));
         }
         let images = match &self.mode {
             _ if unknown => {
@@ -254,7 +315,10 @@ mod tests {
         let privacy = Privacy { mode: Mode::Full, never_store: vec!["residents".to_owned()] };
         let residents = lists("residents", &[plate(1)]);
         for fact in facts(1, Some("residents")).into_iter().chain(facts(1, None)) {
-            assert_eq!(privacy.keep(fact, Some(&residents)), Kept::Nothing);
+            let admitted =
+                matches!(&fact, Fact::Decided(decided) if decided.decision.verdict == Verdict::Admit);
+            let Kept::Nothing(unstored) = privacy.keep(fact, Some(&residents)) else { panic!("it is kept") };
+            assert_eq!(unstored.let_in.is_some(), admitted);
         }
         for fact in facts(2, Some("staff")) {
             assert!(matches!(privacy.keep(fact, Some(&residents)), Kept::Fact { .. }));

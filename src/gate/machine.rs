@@ -16,7 +16,7 @@ use crate::{
     clock::Moment,
     fact::{
         gate::{Refusal, Release, Step},
-        privacy::{self, Mode},
+        privacy::{self, Mark, Mode, Visitor},
     },
     passage::PassageId,
     plate::PlateText,
@@ -55,27 +55,33 @@ pub struct Memory {
     /// Plates let in shortly before the start. The first sighting of one is taken for the same visit: the vehicle
     /// may stand there still.
     served: HashSet<PlateText>,
+    /// The same of plates that are not stored.
+    marks: Vec<Mark>,
     /// How these plates are written down: under a pseudonym, perhaps.
     written: Mode,
 }
 
 impl Memory {
     /// For a start: these were let in a moment ago. Their plates are as the journal has them in this mode.
-    pub fn of_served(
-        visits: impl IntoIterator<Item = (PassageId, Option<PlateText>)>,
-        written: Mode,
-    ) -> Self {
+    pub fn of_served(visits: impl IntoIterator<Item = (PassageId, Visitor)>, written: Mode) -> Self {
         let mut memory = Self { written, ..Self::default() };
-        for (passage, plate) in visits {
+        for (passage, visitor) in visits {
             memory.remember(passage);
-            memory.served.extend(plate);
+            match visitor {
+                Visitor::Plate(plate) => drop(memory.served.insert(plate)),
+                Visitor::Marked(mark) => memory.marks.push(mark),
+                Visitor::Unknown => {}
+            }
         }
         memory
     }
 
     /// Was it? Only the first time.
     fn was_served(&mut self, plate: &PlateText) -> bool {
-        !self.served.is_empty() && self.served.remove(&privacy::searched(&self.written, plate))
+        let marked = self.marks.len();
+        self.marks.retain(|mark| !mark.fits(plate));
+        self.marks.len() < marked
+            || !self.served.is_empty() && self.served.remove(&privacy::searched(&self.written, plate))
     }
 
     fn knows(&self, passage: PassageId) -> bool {

@@ -13,6 +13,7 @@
 //! behind it has its own safety devices and decides. Recording and telling is done by whoever is given the events.
 
 mod contact;
+mod digest;
 mod line;
 mod machine;
 mod order;

@@ -1,14 +1,24 @@
 //! A relay on the network that is switched by an HTTP call, such as a Shelly.
 //!
 //! One call per order, without a second attempt: a late pulse is worse than none. Best is a relay that switches
-//! itself off (`?turn=on&timer=1`, `&toggle_after=1`); one that does not has a second address for that.
+//! itself off (`?turn=on&timer=1`, `&toggle_after=1`); one that does not has a second address for that. A relay that
+//! wants digest authentication is called twice: what it refuses the first time it has not done.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use ureq::{Agent, http::Uri};
+use rustls::crypto::ring;
+use ureq::{
+    Agent, Body,
+    http::{Response, Uri, header::WWW_AUTHENTICATE},
+    tls::{self, PemItem, RootCerts, TlsConfig},
+};
+use uuid::Uuid;
 
-use super::line::{LineError, Switch};
+use super::{
+    digest::Challenge,
+    line::{LineError, Switch},
+};
 use crate::secret::Secret;
 
 /// How the relay is reached.
@@ -20,6 +30,10 @@ pub struct Settings {
     pub release_url: Option<String>,
     pub post: bool,
     pub login: Option<(String, Secret)>,
+    /// The password is proven, not sent.
+    pub digest: bool,
+    /// Certificates of the authorities that may vouch for an `https://` relay, as PEM.
+    pub authorities: Option<Vec<u8>>,
     pub timeout: Duration,
 }
 
@@ -58,6 +72,7 @@ impl Relay {
             .max_idle_connections(0)
             .http_status_as_error(false)
             .max_response_header_size(8 << 10)
+            .tls_config(trust(settings.authorities.as_deref()))
             .user_agent(concat!("amslpr/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
@@ -70,32 +85,64 @@ impl Relay {
     pub(super) fn call(&self, url: &str, within: Duration) -> Result<(), String> {
         let within = within.min(self.settings.timeout).max(Duration::from_millis(1));
         let host = self.settings.host();
-        let authorization =
-            self.settings.login.as_ref().map(|(user, password)| basic(user, password.expose()));
-        let answer = if self.settings.post {
-            let request = self.agent.post(url).config().timeout_global(Some(within)).build();
-            match &authorization {
-                Some(value) => request.header("Authorization", value).send_empty(),
-                None => request.send_empty(),
+        let login = self.settings.login.as_ref().map(|(user, password)| (user.as_str(), password.expose()));
+        let told = |error| match error {
+            ureq::Error::Timeout(_) => {
+                format!("the relay {host} does not answer within {} ms", within.as_millis())
             }
-        } else {
-            let request = self.agent.get(url).config().timeout_global(Some(within)).build();
-            match &authorization {
-                Some(value) => request.header("Authorization", value).call(),
-                None => request.call(),
-            }
+            error => format!("the relay {host} cannot be reached: {error}"),
         };
         // What the relay says beyond its status is of no interest, and not read.
-        match answer {
-            Ok(answer) if answer.status().is_success() => Ok(()),
-            Ok(answer) if answer.status().as_u16() == 401 => {
-                Err(format!("the relay {host} wants a user name and a password (basic authentication)"))
+        let answer = match login {
+            Some(login) if self.settings.digest => {
+                // Both calls in the time of one.
+                let first = self.ask(url, None, within / 2).map_err(told)?;
+                let challenge = challenge(&first).filter(|_| first.status().as_u16() == 401);
+                match challenge {
+                    Some(challenge) => {
+                        let method = if self.settings.post { "POST" } else { "GET" };
+                        let cnonce = Uuid::now_v7().simple().to_string();
+                        let header = challenge.answer(login, method, &target(url), &cnonce);
+                        self.ask(url, Some(&header), within / 2).map_err(told)?
+                    }
+                    None => first,
+                }
             }
-            Ok(answer) => Err(format!("the relay {host} answers {}", answer.status())),
-            Err(ureq::Error::Timeout(_)) => {
-                Err(format!("the relay {host} does not answer within {} ms", within.as_millis()))
+            Some((user, password)) => self.ask(url, Some(&basic(user, password)), within).map_err(told)?,
+            None => self.ask(url, None, within).map_err(told)?,
+        };
+        match answer.status() {
+            status if status.is_success() => Ok(()),
+            status if status.as_u16() == 401 => Err(self.not_let_in(&answer)),
+            status => Err(format!("the relay {host} answers {status}")),
+        }
+    }
+
+    fn ask(&self, url: &str, header: Option<&str>, within: Duration) -> Result<Response<Body>, ureq::Error> {
+        let headers = header.map(|header| ("Authorization", header));
+        if self.settings.post {
+            let request = self.agent.post(url).config().timeout_global(Some(within)).build();
+            headers
+                .into_iter()
+                .fold(request, |request, (name, value)| request.header(name, value))
+                .send_empty()
+        } else {
+            let request = self.agent.get(url).config().timeout_global(Some(within)).build();
+            headers.into_iter().fold(request, |request, (name, value)| request.header(name, value)).call()
+        }
+    }
+
+    fn not_let_in(&self, answer: &Response<Body>) -> String {
+        let host = self.settings.host();
+        match (&self.settings.login, challenge(answer)) {
+            (None, _) => format!("the relay {host} wants a user name and a password"),
+            (Some(_), Some(_)) if !self.settings.digest => {
+                format!("the relay {host} wants digest authentication: authentication = \"digest\"")
             }
-            Err(error) => Err(format!("the relay {host} cannot be reached: {error}")),
+            (Some(_), None) if self.settings.digest => {
+                format!("the relay {host} does not ask for digest authentication: authentication = \"basic\"")
+            }
+            (Some(_), _) => format!("the relay {host} does not know this user name and password"),
         }
     }
 
@@ -128,6 +175,37 @@ impl Switch for Relay {
     }
 }
 
+/// Whom to believe that a relay is the one that was meant: these, or nobody.
+fn trust(authorities: Option<&[u8]>) -> TlsConfig {
+    let mut certificates = Vec::new();
+    for item in tls::parse_pem(authorities.unwrap_or_default()) {
+        if let Ok(PemItem::Certificate(certificate)) = item {
+            certificates.push(certificate);
+        }
+    }
+    TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&certificates))
+        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
+        .build()
+}
+
+/// Whether there is a certificate in it; for whoever reads the configuration.
+pub fn is_an_authority(pem: &[u8]) -> bool {
+    tls::parse_pem(pem).any(|item| matches!(item, Ok(PemItem::Certificate(_))))
+}
+
+fn challenge(answer: &Response<Body>) -> Option<Challenge> {
+    let headers = answer.headers().get_all(WWW_AUTHENTICATE);
+    Challenge::strongest(headers.iter().filter_map(|value| value.to_str().ok()))
+}
+
+/// The path and the query of an address, as they stand in the request.
+fn target(url: &str) -> String {
+    let uri = url.parse::<Uri>().ok();
+    let target = uri.as_ref().and_then(|uri| uri.path_and_query()).map(|target| target.as_str());
+    target.filter(|target| !target.is_empty()).unwrap_or("/").to_owned()
+}
+
 fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{password}")))
 }
@@ -146,22 +224,25 @@ mod tests {
     fn relay(answer: &'static str) -> (String, JoinHandle<String>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let thread = std::thread::spawn(move || {
-            let (mut caller, _) = listener.accept().unwrap();
-            caller.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-            let mut heard = Vec::new();
-            let mut buffer = [0; 1024];
-            while !heard.ends_with(b"\r\n\r\n") {
-                match caller.read(&mut buffer).unwrap() {
-                    0 => break,
-                    n => heard.extend_from_slice(&buffer[..n]),
-                }
-            }
-            // A caller that has had enough hangs up.
-            let _ = caller.write_all(answer.as_bytes());
-            String::from_utf8(heard).unwrap()
-        });
+        let thread = std::thread::spawn(move || hear(&listener, answer));
         (address, thread)
+    }
+
+    fn hear(listener: &TcpListener, answer: &str) -> String {
+        let (mut caller, _) = listener.accept().unwrap();
+        caller.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        let mut heard = Vec::new();
+        let mut buffer = [0; 1024];
+        while !heard.ends_with(b"\r\n\r\n") {
+            match caller.read(&mut buffer) {
+                Ok(n) if n > 0 && heard.is_empty() && buffer[0] == 0x16 => break,
+                Ok(n) if n > 0 => heard.extend_from_slice(&buffer[..n]),
+                _ => break,
+            }
+        }
+        // A caller that has had enough hangs up.
+        let _ = caller.write_all(answer.as_bytes());
+        String::from_utf8_lossy(&heard).into_owned()
     }
 
     fn settings(url: &str) -> Settings {
@@ -170,6 +251,8 @@ mod tests {
             release_url: None,
             post: false,
             login: None,
+            digest: false,
+            authorities: None,
             timeout: Duration::from_secs(2),
         }
     }
@@ -188,6 +271,47 @@ mod tests {
         // `printf admin:hunter2! | base64`
         assert!(heard.to_lowercase().contains("authorization: basic "), "{heard}");
         assert!(heard.contains("YWRtaW46aHVudGVyMiE="), "{heard}");
+    }
+
+    /// A relay that wants digest authentication; gives both calls.
+    fn careful_relay(second: &'static str) -> (String, JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let first = "HTTP/1.1 401 No\r\nWWW-Authenticate: Digest qop=\"auth\", realm=\"shelly\", nonce=\"60dc2c69\", \
+                     algorithm=SHA-256\r\nContent-Length: 0\r\n\r\n";
+        let thread =
+            std::thread::spawn(move || [first, second].map(|answer| hear(&listener, answer)).to_vec());
+        (address, thread)
+    }
+
+    #[test]
+    fn a_relay_that_wants_digest_authentication_never_sees_the_password() {
+        let login = Some(("admin".to_owned(), Secret::new("hunter2!".to_owned())));
+        let with = |url: &str| Settings { login: login.clone(), digest: true, ..settings(url) };
+        let (address, heard) = careful_relay(OK);
+        let relay = Relay::new(with(&format!("{address}/rpc/Switch.Set?id=0")), Duration::ZERO);
+        relay.switch_on(Duration::from_secs(5)).unwrap();
+        let heard = heard.join().unwrap();
+        assert!(!heard[0].to_lowercase().contains("authorization"), "{heard:?}");
+        assert!(heard[1].contains("uri=\"/rpc/Switch.Set?id=0\"") && heard[1].contains("nonce=\"60dc2c69\""));
+        assert!(
+            heard.iter().all(|call| !call.contains("hunter2") && !call.contains("aHVudGVyMiE")),
+            "{heard:?}"
+        );
+        let no = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n";
+        let (address, heard) = careful_relay(no);
+        let error = Relay::new(with(&address), Duration::ZERO).switch_on(Duration::from_secs(5)).unwrap_err();
+        assert!(error.contains("authentication") && heard.join().unwrap().len() == 2, "{error}");
+    }
+
+    #[test]
+    fn a_relay_s_certificate_must_be_vouched_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let thread = std::thread::spawn(move || hear(&listener, "I speak no TLS\r\n\r\n"));
+        let error = Relay::new(settings(&url), Duration::ZERO).switch_on(Duration::from_secs(5)).unwrap_err();
+        assert!(error.contains("cannot be reached"), "{error}");
+        assert!(!thread.join().unwrap().contains("GET"), "nothing in the clear");
     }
 
     #[test]

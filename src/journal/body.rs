@@ -25,6 +25,10 @@ use crate::{
 pub(super) const DECIDED: i64 = 0;
 pub(super) const CLOSED: i64 = 1;
 pub(super) const GATE: i64 = 2;
+/// A change of a list, known to this module only (journal/changes.rs).
+pub(super) const CHANGE: i64 = 3;
+/// A change of the node's health, likewise (journal/health.rs).
+pub(super) const HEALTH: i64 = 4;
 pub(super) const EVIDENCE: i64 = 5;
 
 /// Is a fact of this kind for the broker?

@@ -83,6 +83,16 @@ impl Stats {
     }
 }
 
+/// A picture that was kept.
+#[derive(Debug)]
+pub struct Picture {
+    pub kind: ImageKind,
+    pub jpeg: Vec<u8>,
+}
+
+/// Is shown the pictures of a passage once they are kept; must not wait.
+pub type Onlooker = Box<dyn Fn(&CameraId, PassageId, Vec<Picture>) + Send>;
+
 /// Takes pictures in, from any thread.
 #[derive(Debug, Clone)]
 pub struct Exhibitor {
@@ -112,6 +122,7 @@ impl Cabinet {
     pub fn open(
         settings: Settings,
         journal: Writer,
+        onlooker: Option<Onlooker>,
         clock: Arc<dyn Clock>,
     ) -> std::io::Result<(Self, Exhibitor)> {
         let stats = Arc::new(Stats::default());
@@ -123,8 +134,10 @@ impl Cabinet {
             journal,
             clock,
             stats: Arc::clone(&stats),
+            onlooker,
             scaler: Scaler::new(),
             failing: false,
+            making_room: false,
         };
         let thread =
             std::thread::Builder::new().name("evidence".to_owned()).spawn(move || filing.run(&receiver))?;
@@ -147,18 +160,24 @@ impl Drop for Cabinet {
     }
 }
 
-/// How often what is too old is looked for when nothing is written.
+/// How often what is too old is looked for.
 const TIDYING: Duration = Duration::from_secs(60);
+/// How often it is looked whether the journal lacks room, when nothing is written.
+const LOOKING: Duration = Duration::from_secs(2);
+/// So much of the disk is given back at a time when the journal cannot be written for want of room.
+const GIVEN_BACK: u64 = 16 << 20;
 
-#[derive(Debug)]
 struct Filing {
     settings: Settings,
     store: Store,
     journal: Writer,
     clock: Arc<dyn Clock>,
     stats: Arc<Stats>,
+    onlooker: Option<Onlooker>,
     scaler: Scaler,
     failing: bool,
+    /// Images go so that the journal can be written.
+    making_room: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -174,23 +193,60 @@ enum FilingError {
 impl Filing {
     fn run(&mut self, exhibits: &Receiver<Exhibit>) {
         self.tidy();
+        let mut next = self.clock.now() + TIDYING;
         loop {
-            match exhibits.recv_timeout(TIDYING) {
-                Ok(exhibit) => self.take(&exhibit),
-                Err(RecvTimeoutError::Timeout) => self.tidy(),
+            match exhibits.recv_timeout(LOOKING) {
+                Ok(exhibit) => self.take(exhibit),
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+            if self.clock.now() >= next {
+                self.tidy();
+                next = self.clock.now() + TIDYING;
+            }
+            self.yield_to_the_journal();
         }
     }
 
-    fn take(&mut self, exhibit: &Exhibit) {
-        match self.file(exhibit) {
+    /// Images are worth less than facts: where the disk is full for the journal, the oldest of them go.
+    fn yield_to_the_journal(&mut self) {
+        if !self.journal.stats.disk_full.load(Ordering::Relaxed) {
+            self.making_room = false;
+            return;
+        }
+        let first = !std::mem::replace(&mut self.making_room, true);
+        match self.store.give_back(GIVEN_BACK) {
+            Ok(erased) => {
+                self.stats.erased.fetch_add(erased, Ordering::Relaxed);
+                if first {
+                    tracing::error!(
+                        erased,
+                        "the disk is full: the oldest images are erased so that the journal can be written"
+                    );
+                }
+            }
+            Err(error) if first => {
+                tracing::error!(%error, "images cannot be erased to make room for the journal")
+            }
+            Err(_) => {}
+        }
+        self.stats.bytes.store(self.store.bytes(), Ordering::Relaxed);
+    }
+
+    fn take(&mut self, exhibit: Exhibit) {
+        let mut pictures = Vec::new();
+        match self.file(&exhibit, &mut pictures) {
             Ok(images) => {
                 self.stats.written.fetch_add(1, Ordering::Relaxed);
                 if std::mem::replace(&mut self.failing, false) {
                     tracing::info!("evidence is written again");
                 }
                 let (passage, camera) = (exhibit.passage, exhibit.frame.camera.clone());
+                // Its buffer goes back to the camera before anything else is done.
+                drop(exhibit);
+                if let Some(onlooker) = &self.onlooker {
+                    onlooker(&camera, passage, pictures);
+                }
                 self.journal.record(Fact::Evidence(Evidence { passage, camera, images }));
             }
             Err(error) => {
@@ -203,19 +259,25 @@ impl Filing {
         self.stats.bytes.store(self.store.bytes(), Ordering::Relaxed);
     }
 
-    fn file(&mut self, exhibit: &Exhibit) -> Result<Vec<Image>, FilingError> {
+    fn file(&mut self, exhibit: &Exhibit, pictures: &mut Vec<Picture>) -> Result<Vec<Image>, FilingError> {
         let quality = self.settings.quality;
         let mut images = Vec::new();
         if self.settings.plate
             && let Some(area) = exhibit.area
         {
             let (size, pixels) = plate(&mut self.scaler, &exhibit.frame, area)?;
-            images.push(self.keep(exhibit.passage, ImageKind::Plate, &jpeg(&pixels, size, quality)?)?);
+            let jpeg = jpeg(&pixels, size, quality)?;
+            images.push(self.keep(exhibit.passage, ImageKind::Plate, &jpeg)?);
+            pictures.push(Picture { kind: ImageKind::Plate, jpeg });
         }
         if self.settings.frame {
             let picture = convert::to_rgb(&exhibit.frame)?;
             let jpeg = jpeg(picture.as_raw(), exhibit.frame.size, quality)?;
             images.push(self.keep(exhibit.passage, ImageKind::Frame, &jpeg)?);
+            pictures.push(Picture { kind: ImageKind::Frame, jpeg });
+        }
+        if !images.is_empty() {
+            self.store.settle(exhibit.passage)?;
         }
         Ok(images)
     }
@@ -227,7 +289,8 @@ impl Filing {
     }
 
     fn tidy(&mut self) {
-        let outcome = self.store.tidy(self.clock.wall());
+        let journal = self.journal.stats.erased_until.load(Ordering::Relaxed);
+        let outcome = self.store.tidy(self.clock.wall(), journal);
         match outcome {
             Ok(erased) => {
                 self.stats.erased.fetch_add(erased, Ordering::Relaxed);

@@ -34,6 +34,16 @@ impl Head {
         }
     }
 
+    /// This head, or the newest fact if somebody else has recorded one since.
+    pub(super) fn as_it_stands(&self, db: &Connection) -> rusqlite::Result<Self> {
+        let newest: Option<u64> =
+            db.prepare_cached("SELECT max(nr) FROM facts")?.query_row([], |row| row.get(0))?;
+        match newest.is_some_and(|nr| nr > self.nr) {
+            true => Ok(Self { delivered: self.delivered, ..Self::read(db)? }),
+            false => Ok(*self),
+        }
+    }
+
     /// Writes a fact behind this one. With `outbox`, facts for the broker wait for it; without, none does.
     pub(super) fn append(
         &mut self,

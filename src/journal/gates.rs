@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::{
     body::{self, Body, BodyError},
     facts::{STORED, stored},
+    marks,
     reader::Why,
     search,
 };
@@ -18,10 +19,10 @@ use crate::{
     fact::{
         Fact,
         gate::{Cause, GateEvent, GateId, Refusal, Release, Step},
+        privacy::Visitor,
     },
     frame::CameraId,
     passage::PassageId,
-    plate::PlateText,
 };
 
 /// The newest facts among which a gate's last events are looked for: a quarter of an hour of the busiest site, and
@@ -127,7 +128,7 @@ pub(super) fn let_in_since(
     db: &Connection,
     gate: &GateId,
     since: Timestamp,
-) -> Result<Vec<(PassageId, Option<PlateText>)>, Why> {
+) -> Result<Vec<(PassageId, Visitor)>, Why> {
     let sql = format!(
         "SELECT {STORED} FROM facts WHERE nr > (SELECT max(nr) FROM facts) - ?1 AND kind = ?2 ORDER BY nr"
     );
@@ -146,21 +147,24 @@ pub(super) fn let_in_since(
             continue;
         }
         match event.step {
-            Step::Actuated { .. } => visits.push((passage, plate_of(db, passage)?)),
-            Step::Failed(_) => visits.push((passage, None)),
+            Step::Actuated { .. } => visits.push((passage, visitor(db, passage)?)),
+            Step::Failed(_) => visits.push((passage, Visitor::Unknown)),
             Step::Ordered | Step::Refused(_) | Step::Released { .. } => {}
         }
     }
     Ok(visits)
 }
 
-/// The plate that was let in, as it stands on the list.
-fn plate_of(db: &Connection, passage: PassageId) -> Result<Option<PlateText>, Why> {
-    Ok(match search::of_kind(db, passage, body::DECIDED)? {
-        Some((Fact::Decided(decided), _)) => {
-            decided.decision.matched.or(decided.reading.map(|reading| reading.text))
-        }
+/// The plate that was let in, as it stands on the list; or its mark, where no plate is stored.
+fn visitor(db: &Connection, passage: PassageId) -> Result<Visitor, Why> {
+    let decided = match search::of_kind(db, passage, body::DECIDED)? {
+        Some((Fact::Decided(decided), _)) => Some(decided),
         _ => None,
+    };
+    let plate = decided.and_then(|d| d.decision.matched.or(d.reading.map(|reading| reading.text)));
+    Ok(match plate {
+        Some(plate) => Visitor::Plate(plate),
+        None => marks::of(db, passage)?.map_or(Visitor::Unknown, Visitor::Marked),
     })
 }
 
@@ -220,8 +224,10 @@ mod tests {
             assert!(journal.writer().flush(Duration::from_secs(9)));
             let reader = journal.reader().unwrap();
             let found = |since: Timestamp| reader.let_in_since(&opened.gate, since).unwrap();
-            let visits =
-                [(sample::closed(2).passage.id, sample::plate(2)), (sample::closed(6).passage.id, None)];
+            let visits = [
+                (sample::closed(2).passage.id, Visitor::Plate(sample::plate(2).unwrap())),
+                (sample::closed(6).passage.id, Visitor::Unknown),
+            ];
             assert_eq!(found(opened.at), visits, "the fifth was manual, the fourth refused");
             assert_eq!(found(opened.at + Duration::from_millis(1)), visits[1..]);
             assert_eq!(reader.let_in_since(&GateId::new("south"), opened.at).unwrap(), []);

@@ -14,6 +14,8 @@ use serde::Serialize;
 
 use super::{
     cells::{instant, odd, plate_text, time},
+    changes::{self, Change as Sealed, Recorded},
+    facts::Head,
     memory,
     reader::{self, ReaderError},
 };
@@ -69,21 +71,6 @@ fn advice(error: &rusqlite::Error) -> &'static str {
     }
 }
 
-/// A change that was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
-    pub nr: u64,
-    pub at: Timestamp,
-    pub actor: String,
-    /// `add`, `change`, `remove`, or `left`: somebody said that it is not inside any more.
-    pub verb: String,
-    pub list: String,
-    pub plate: PlateText,
-    /// The entry as JSON, before and after.
-    pub before: Option<String>,
-    pub after: Option<String>,
-}
-
 /// The form of an entry in `before` and `after`.
 #[derive(Debug, Serialize)]
 struct EntryV1<'a> {
@@ -127,7 +114,7 @@ impl ListStore {
 
     /// Number of the last change of an entry; 0 before the first.
     pub fn last_change(&self) -> Result<u64, ReaderError> {
-        self.read(last_change)
+        self.read(changes::last)
     }
 
     /// Every entry that was added, by list and plate.
@@ -147,23 +134,13 @@ impl ListStore {
 
     /// The newest changes, newest first, of one plate or of all.
     pub fn changes(&self, plate: Option<&PlateText>, most: usize) -> Result<Vec<Recorded>, ReaderError> {
-        self.read(|db| {
-            let mut query = db.prepare_cached(
-                "SELECT nr, at, actor, verb, list, plate, before, after FROM changes
-                 WHERE ?1 IS NULL OR plate = ?1 ORDER BY nr DESC LIMIT ?2",
-            )?;
-            let rows = query.query_map(params![plate.map(PlateText::as_str), most], recorded)?;
-            rows.collect()
-        })
+        self.read(|db| changes::newest(db, plate, most))
     }
 
     /// Plates that somebody said are not inside any more, in changes after this one.
     pub fn left_after(&self, nr: u64) -> Result<Vec<PlateText>, ReaderError> {
-        self.read(|db| {
-            let mut query = db.prepare_cached("SELECT plate FROM changes WHERE nr > ?1 AND verb = 'left'")?;
-            let plates = query.query_map([nr], |row| plate_text(&row.get::<_, String>(0)?, 0))?;
-            plates.collect()
-        })
+        let changes = self.read(|db| changes::after(db, nr))?;
+        Ok(changes.into_iter().filter(|change| change.verb == "left").filter_map(|one| one.plate).collect())
     }
 
     /// Somebody says that this vehicle is not inside any more; false if nobody thought that it was.
@@ -174,7 +151,8 @@ impl ListStore {
             .query_row([plate.as_str()], |row| row.get(0))
             .optional()?;
         let Some(list) = list else { return Ok(false) };
-        record(&transaction, (now, actor), "left", &list, plate, (None, None))?;
+        let mut head = Head::read(&transaction)?;
+        record(&transaction, &mut head, (now, actor), "left", &list, plate, (None, None))?;
         transaction.commit()?;
         Ok(true)
     }
@@ -194,6 +172,7 @@ impl ListStore {
         let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut work = Applying {
             db: &transaction,
+            head: Head::read(&transaction)?,
             actor,
             configured,
             now,
@@ -212,7 +191,7 @@ impl ListStore {
             return Err(ApplyError::Refused(refusals));
         }
         let mut applied = work.applied;
-        applied.last = last_change(&transaction)?;
+        applied.last = changes::last(&transaction)?;
         transaction.commit()?;
         Ok(applied)
     }
@@ -238,6 +217,8 @@ impl From<Refusal> for Stop {
 /// Changes of one transaction.
 struct Applying<'a> {
     db: &'a Connection,
+    /// Behind which the next change is written down.
+    head: Head,
     actor: &'a Actor,
     configured: &'a Configured,
     now: Timestamp,
@@ -261,7 +242,7 @@ impl Applying<'_> {
                 self.put(list, entry)?;
                 let verb = if before.is_some() { "change" } else { "add" };
                 let forms = (before.as_ref(), Some(entry));
-                record(self.db, (self.now, self.actor), verb, list, plate, forms)?;
+                record(self.db, &mut self.head, (self.now, self.actor), verb, list, plate, forms)?;
                 *(if before.is_some() { &mut self.applied.changed } else { &mut self.applied.added }) += 1;
             }
             Change::Remove { .. } => {
@@ -278,7 +259,7 @@ impl Applying<'_> {
                 delete.execute([list, plate.as_str()])?;
                 self.forget_pass(list, plate)?;
                 let forms = (Some(&before), None);
-                record(self.db, (self.now, self.actor), "remove", list, plate, forms)?;
+                record(self.db, &mut self.head, (self.now, self.actor), "remove", list, plate, forms)?;
                 if let Some(look_alikes) = self.look_alikes.get_mut(list) {
                     look_alikes.remove(plate);
                 }
@@ -327,27 +308,26 @@ impl Applying<'_> {
     }
 }
 
-/// Writes a change down: who made it when, and the entry before and after.
+/// Writes a change down: who made it when, and the entry before and after. A fact like any other, in the chain.
 fn record(
     db: &Connection,
+    head: &mut Head,
     (now, actor): (Timestamp, &Actor),
     verb: &str,
     list: &str,
     plate: &PlateText,
     (before, after): (Option<&NewEntry>, Option<&NewEntry>),
 ) -> rusqlite::Result<()> {
-    const SQL: &str = "INSERT INTO changes (at, actor, verb, list, plate, before, after)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    db.prepare_cached(SQL)?.execute(params![
-        now.as_microsecond(),
-        actor.as_str(),
+    let change = Sealed {
+        at: now.as_microsecond(),
+        actor: actor.as_str(),
         verb,
         list,
-        plate.as_str(),
-        before.map(json).transpose()?,
-        after.map(json).transpose()?,
-    ])?;
-    Ok(())
+        plate: plate.as_str(),
+        before: before.map(json).transpose()?,
+        after: after.map(json).transpose()?,
+    };
+    changes::record(db, head, &change)
 }
 
 const ENTRY: &str = "list, plate, note, valid_from, valid_until, uses, lasts, schedule, added, added_by";
@@ -375,36 +355,6 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Added> {
 fn one(db: &Connection, list: &str, plate: &PlateText) -> rusqlite::Result<Option<Added>> {
     let sql = format!("SELECT {ENTRY} FROM entries WHERE list = ?1 AND plate = ?2");
     db.prepare_cached(&sql)?.query_row([list, plate.as_str()], entry).optional()
-}
-
-fn recorded(row: &Row<'_>) -> rusqlite::Result<Recorded> {
-    Ok(Recorded {
-        nr: row.get(0)?,
-        at: time(row, 1)?,
-        actor: row.get(2)?,
-        verb: row.get(3)?,
-        list: row.get(4)?,
-        plate: plate_text(&row.get::<_, String>(5)?, 5)?,
-        before: row.get(6)?,
-        after: row.get(7)?,
-    })
-}
-
-fn last_change(db: &Connection) -> rusqlite::Result<u64> {
-    let mut query = db.prepare_cached("SELECT seq FROM sqlite_sequence WHERE name = 'changes'")?;
-    Ok(query.query_row([], |row| row.get(0)).optional()?.unwrap_or(0))
-}
-
-/// Erases at most `limit` changes made before `time`; entries say by themselves who added them.
-pub(super) fn erase_changes_before(
-    db: &Connection,
-    time: Timestamp,
-    limit: usize,
-) -> rusqlite::Result<usize> {
-    // Numbers and times rise together, so the old ones are at the head.
-    const SQL: &str =
-        "DELETE FROM changes WHERE at < ?1 AND nr IN (SELECT nr FROM changes ORDER BY nr LIMIT ?2)";
-    db.prepare_cached(SQL)?.execute(params![time.as_microsecond(), limit])
 }
 
 fn json(entry: &NewEntry) -> rusqlite::Result<String> {

@@ -7,7 +7,8 @@
 //! ```text
 //! body    a fact as bytes: what names nobody, and the rest        chain    each fact sealed by the one before it
 //! facts   the one precious table: append, read back               index    where to find a fact; can be made anew
-//! queue > writer   one thread, one transaction at a time          retention   what is too old goes
+//! queue > writer   one thread, one transaction at a time          retention, room   what is too old or too much goes
+//! lists, changes, health   who may pass by whose word, how the node was     orders, marks   what a restart must not forget
 //! evidence   images beside the file, vouched for by it             care     verify, back up, restore, maintain, erase
 //! reader  search  outbox   questions, on connections of their own
 //! ```
@@ -17,20 +18,25 @@ mod body;
 pub mod care;
 mod cells;
 mod chain;
+mod changes;
 pub mod evidence;
 mod facts;
 mod file;
 mod find;
 mod gates;
 mod grounds;
+mod health;
 mod index;
 mod lists;
+mod marks;
 mod memory;
+mod orders;
 mod outbox;
 mod pack;
 mod queue;
 mod reader;
 mod retention;
+mod room;
 mod schema;
 mod search;
 mod stats;
@@ -48,9 +54,12 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use chain::{Fault, Verified};
+pub use changes::Recorded;
 pub use file::OpenError;
 pub use find::IdPrefix;
-pub use lists::{Applied, ApplyError, ListStore, Recorded};
+pub use health::HealthChange;
+pub use lists::{Applied, ApplyError, ListStore};
+pub use orders::OrderBook;
 pub use outbox::PendingFacts;
 pub use queue::Handed;
 pub use reader::{Cursor, Filter, PlateFilter, Reader, ReaderError, Record};
@@ -58,7 +67,10 @@ pub use schema::VERSION;
 pub use search::{Day, Days};
 pub use stats::{Snapshot, Stats};
 
-use crate::{clock::Clock, fact::Fact};
+use crate::{
+    clock::Clock,
+    fact::{Fact, privacy::Unstored},
+};
 
 /// How the journal is kept.
 #[derive(Debug, Clone, PartialEq)]
@@ -217,7 +229,17 @@ pub struct Writer {
 impl Writer {
     /// Hands a fact over. Returns at once, or after [`Settings::patience`] at the latest.
     pub fn record(&self, fact: Fact) -> Handed {
-        self.queue.hand_over(fact, &self.stats)
+        self.queue.hand_over(queue::Item::Fact(Box::new(fact)), &self.stats)
+    }
+
+    /// Remembers what a fact changed that itself is not to be stored.
+    pub fn remember(&self, what: Unstored) -> Handed {
+        self.queue.hand_over(queue::Item::Unstored(what), &self.stats)
+    }
+
+    /// Records that the node's health is another one.
+    pub fn note_health(&self, change: HealthChange) -> Handed {
+        self.queue.hand_over(queue::Item::Health(change), &self.stats)
     }
 
     /// Waits until all facts handed over so far are on the disk; false if that takes longer than `limit`.

@@ -10,8 +10,28 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Settings, stats::Stats};
-use crate::fact::Fact;
+use super::{Settings, health::HealthChange, stats::Stats};
+use crate::fact::{Fact, privacy::Unstored};
+
+/// Something to write down.
+#[derive(Debug, Clone)]
+pub(super) enum Item {
+    Fact(Box<Fact>),
+    /// What has to be remembered of a fact that itself is not stored.
+    Unstored(Unstored),
+    Health(HealthChange),
+}
+
+impl Item {
+    /// Nobody waits for it: it may share a transaction with the next one, which saves the SD card.
+    fn can_wait(&self) -> bool {
+        match self {
+            Self::Fact(fact) => matches!(**fact, Fact::Evidence(_)),
+            Self::Unstored(_) => false,
+            Self::Health(_) => true,
+        }
+    }
+}
 
 /// What became of a fact that was handed over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,23 +47,30 @@ pub enum Handed {
 /// What the writer shall do next.
 #[derive(Debug, Default)]
 pub(super) struct Work {
-    pub facts: Vec<Fact>,
+    pub items: Vec<Item>,
     /// The broker has everything up to this number; `None`: nothing new.
     pub delivered: Option<u64>,
     pub erase_before: Option<Timestamp>,
+    /// The journal is too large: its oldest facts have to go.
+    pub make_room: bool,
     pub stop: bool,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    facts: VecDeque<Fact>,
+    items: VecDeque<Item>,
+    /// Those of them that somebody waits for.
+    urgent: usize,
+    /// Somebody waits for all of them.
+    hurry: bool,
     /// The broker has everything up to here, and these beyond.
     delivered: u64,
     delivered_beyond: BTreeSet<u64>,
     /// What of that is on the disk.
     noted: u64,
     erase_before: Option<Timestamp>,
-    /// Facts ever taken in, and facts ever settled (recorded, or given up).
+    make_room: bool,
+    /// Items ever taken in, and items ever settled (recorded, or given up).
     taken: u64,
     settled: u64,
     failing: bool,
@@ -56,6 +83,11 @@ impl State {
             self.delivered_beyond.pop_first();
             self.delivered += 1;
         }
+    }
+
+    /// Something is to be done that no item brings along.
+    const fn has_errand(&self) -> bool {
+        self.erase_before.is_some() || self.make_room
     }
 }
 
@@ -84,24 +116,25 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a fact in. Waits a little if the queue is full, never long.
-    pub(super) fn hand_over(&self, fact: Fact, stats: &Stats) -> Handed {
+    /// Takes an item in. Waits a little if the queue is full, never long.
+    pub(super) fn hand_over(&self, item: Item, stats: &Stats) -> Handed {
         let mut state = self.lock();
-        let full = |state: &State| state.facts.len() >= self.settings.queue;
+        let full = |state: &State| state.items.len() >= self.settings.queue;
         // While the disk fails waiting would only hold the pipeline up.
         if full(&state) && !state.failing && !state.stop {
             let waits = |state: &mut State| full(state) && !state.failing && !state.stop;
             let waited = self.room.wait_timeout_while(state, self.settings.patience, waits);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        if state.stop || state.facts.len() >= self.settings.queue + self.settings.reserve {
+        if state.stop || state.items.len() >= self.settings.queue + self.settings.reserve {
             Stats::add(&stats.lost, 1);
             return Handed::Lost;
         }
         let spilled = full(&state);
-        state.facts.push_back(fact);
+        state.urgent += usize::from(!item.can_wait());
+        state.items.push_back(item);
         state.taken += 1;
-        stats.queued.store(state.facts.len() as u64, Ordering::Relaxed);
+        stats.queued.store(state.items.len() as u64, Ordering::Relaxed);
         self.work.notify_one();
         if spilled {
             Stats::add(&stats.spilled, 1);
@@ -144,6 +177,12 @@ impl Queue {
         self.work.notify_one();
     }
 
+    /// Asks for another piece of making room, behind what waits now.
+    pub(super) fn make_room(&self) {
+        self.lock().make_room = true;
+        self.work.notify_one();
+    }
+
     pub(super) fn stop(&self) {
         self.lock().stop = true;
         self.work.notify_all();
@@ -152,45 +191,50 @@ impl Queue {
 
     /// Waits until every fact handed over so far is settled; false if that takes longer than `limit`.
     pub(super) fn settle(&self, limit: Duration) -> bool {
-        let state = self.lock();
+        let mut state = self.lock();
+        state.hurry = state.settled < state.taken;
+        self.work.notify_one();
         let goal = state.taken;
         let waits = |state: &mut State| state.settled < goal;
         let waited = self.settled.wait_timeout_while(state, limit, waits);
         waited.unwrap_or_else(PoisonError::into_inner).0.settled >= goal
     }
 
-    /// The next work: facts at once, acknowledgements after they have lingered for others to join them.
+    /// The next work: facts at once; acknowledgements, and what nobody waits for, after they have lingered for others to
+    /// join them.
     pub(super) fn take(&self, stats: &Stats) -> Work {
         let mut state = self.lock();
         let idle = |state: &mut State| {
-            state.facts.is_empty()
-                && state.delivered == state.noted
-                && state.erase_before.is_none()
-                && !state.stop
+            state.items.is_empty() && state.delivered == state.noted && !state.has_errand() && !state.stop
         };
         state = self.work.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
-        let lingers =
-            |state: &mut State| state.facts.is_empty() && state.erase_before.is_none() && !state.stop;
+        let lingers = |state: &mut State| {
+            let few = state.items.len() < self.settings.batch.min(self.settings.queue);
+            state.urgent == 0 && few && !state.hurry && !state.has_errand() && !state.stop
+        };
         let linger = self.settings.acknowledgement_linger;
         let lingered = self.work.wait_timeout_while(state, linger, lingers);
         state = lingered.unwrap_or_else(PoisonError::into_inner).0;
-        let count = state.facts.len().min(self.settings.batch);
-        let facts = state.facts.drain(..count).collect();
-        stats.queued.store(state.facts.len() as u64, Ordering::Relaxed);
+        let count = state.items.len().min(self.settings.batch);
+        let items: Vec<Item> = state.items.drain(..count).collect();
+        state.urgent -= items.iter().filter(|item| !item.can_wait()).count();
+        stats.queued.store(state.items.len() as u64, Ordering::Relaxed);
         self.room.notify_all();
         Work {
-            facts,
+            items,
             delivered: (state.delivered > state.noted).then_some(state.delivered),
             erase_before: state.erase_before.take(),
-            stop: state.stop && state.facts.is_empty(),
+            make_room: std::mem::take(&mut state.make_room),
+            stop: state.stop && state.items.is_empty(),
         }
     }
 
     /// The work is on the disk.
-    pub(super) fn done(&self, facts: usize, delivered: Option<u64>) {
+    pub(super) fn done(&self, items: usize, delivered: Option<u64>) {
         let mut state = self.lock();
         state.failing = false;
-        state.settled += facts as u64;
+        state.settled += items as u64;
+        state.hurry &= state.settled < state.taken;
         state.noted = state.noted.max(delivered.unwrap_or(0));
         self.settled.notify_all();
     }
@@ -200,20 +244,22 @@ impl Queue {
     pub(super) fn failed(&self, work: Work, wait: Duration, stats: &Stats) -> bool {
         let mut state = self.lock();
         state.failing = true;
-        for fact in work.facts.into_iter().rev() {
-            state.facts.push_front(fact);
+        for item in work.items.into_iter().rev() {
+            state.urgent += usize::from(!item.can_wait());
+            state.items.push_front(item);
         }
+        state.make_room |= work.make_room;
         if state.erase_before.is_none() {
             state.erase_before = work.erase_before;
         }
-        stats.queued.store(state.facts.len() as u64, Ordering::Relaxed);
+        stats.queued.store(state.items.len() as u64, Ordering::Relaxed);
         self.room.notify_all();
         let waited = self.work.wait_timeout_while(state, wait, |state| !state.stop);
         waited.unwrap_or_else(PoisonError::into_inner).0.stop
     }
 
-    /// Facts that are not on the disk.
+    /// Items that are not on the disk.
     pub(super) fn unsettled(&self) -> usize {
-        self.lock().facts.len()
+        self.lock().items.len()
     }
 }

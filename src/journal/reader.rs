@@ -8,12 +8,14 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::{
     body::{self, BodyError},
     find::{self, IdPrefix},
-    gates, schema,
+    gates,
+    health::{self, HealthChange},
+    schema,
     search::{self, Days},
 };
 use crate::{
     access::Decision,
-    fact::{Closed, Decided, Evidence, Fact, GateId, ReadSummary},
+    fact::{Closed, Decided, Evidence, Fact, GateId, ReadSummary, privacy::Visitor},
     frame::CameraId,
     passage::{Passage, PassageId},
     plate::PlateText,
@@ -167,8 +169,13 @@ impl Reader {
         &self,
         gate: &GateId,
         since: Timestamp,
-    ) -> Result<Vec<(PassageId, Option<PlateText>)>, ReaderError> {
+    ) -> Result<Vec<(PassageId, Visitor)>, ReaderError> {
         gates::let_in_since(&self.db, gate, since).map_err(|why| self.failed(why))
+    }
+
+    /// The newest changes of the node's health, newest first.
+    pub fn health(&self, most: usize) -> Result<Vec<HealthChange>, ReaderError> {
+        health::newest(&self.db, most).map_err(|error| self.failed(error.into()))
     }
 
     /// The images that were kept of a passage.

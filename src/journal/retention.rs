@@ -8,8 +8,9 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{
     body,
     chain::{self, Anchor},
+    changes,
     facts::{STORED, Stored, stored},
-    index, lists,
+    index,
     words::Words,
 };
 use crate::plate::PlateText;
@@ -20,7 +21,10 @@ const WRONG_CLOCK: SignedDuration = SignedDuration::from_hours(24);
 /// What one piece of erasing did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Erased {
+    pub facts: usize,
     pub passages: usize,
+    /// When the newest of them was recorded, in microseconds since 1970.
+    pub until: i64,
     /// Of the facts for the broker, all up to this number are gone.
     pub told: u64,
     /// There is more to erase.
@@ -36,29 +40,55 @@ pub(super) fn erase_before(
     now: Timestamp,
     limit: usize,
 ) -> rusqlite::Result<Erased> {
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let changes = lists::erase_changes_before(&transaction, time, limit)?;
     let (time, wrong) = (time.as_microsecond(), now.saturating_add(WRONG_CLOCK).unwrap_or(Timestamp::MAX));
+    erase_while(db, words, now, limit, |recorded| recorded < time || recorded > wrong.as_microsecond())
+}
+
+/// Erases the facts at the beginning, at most `limit` and whatever their age, to make room.
+pub(super) fn erase_oldest(
+    db: &mut Connection,
+    words: &mut Words,
+    now: Timestamp,
+    limit: usize,
+) -> rusqlite::Result<Erased> {
+    erase_while(db, words, now, limit, |_| true)
+}
+
+/// Erases facts at the beginning as long as the time of their recording says so. Not those that the index does not
+/// hold: it would count them later.
+fn erase_while(
+    db: &mut Connection,
+    words: &mut Words,
+    now: Timestamp,
+    limit: usize,
+    is_old: impl Fn(i64) -> bool,
+) -> rusqlite::Result<Erased> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut old: Vec<(Stored, chain::Hash)> = Vec::new();
     {
-        let sql = format!("SELECT {STORED}, hash FROM facts ORDER BY nr LIMIT ?1");
+        let sql = format!("SELECT {STORED}, hash FROM facts WHERE nr <= ?2 ORDER BY nr LIMIT ?1");
         let mut query = transaction.prepare_cached(&sql)?;
-        let mut rows = query.query([limit])?;
+        let mut rows = query.query((limit, index::indexed(&transaction)?))?;
         while let Some(row) = rows.next()? {
             let fact = stored(row)?;
-            if fact.recorded >= time && fact.recorded <= wrong.as_microsecond() {
+            if !is_old(fact.recorded) {
                 break;
             }
             old.push((fact, row.get(7)?));
         }
     }
-    let mut erased = Erased { more: old.len() == limit || changes == limit, ..Erased::default() };
+    let mut erased = Erased { more: old.len() == limit, ..Erased::default() };
     let newest: Option<u64> = transaction.query_row("SELECT max(nr) FROM facts", [], |row| row.get(0))?;
     for (fact, hash) in &old {
         let entry = fact.entry().ok().flatten();
         index::remove(&transaction, words, fact.nr, &fact.id, entry.as_ref())?;
         erased.passages += usize::from(entry.is_some());
         erased.told = fact.told;
+        if fact.recorded <= now.as_microsecond() {
+            erased.until = erased.until.max(fact.recorded);
+        }
+        // All but the newest one, the second time.
+        erased.facts += usize::from(Some(fact.nr) != newest || !fact.is_erased());
         if Some(fact.nr) == newest {
             erase_content(&transaction, fact.nr, true)?;
             continue;
@@ -66,6 +96,9 @@ pub(super) fn erase_before(
         transaction.prepare_cached("DELETE FROM facts WHERE nr = ?1")?.execute([fact.nr])?;
         transaction.prepare_cached("DELETE FROM erased WHERE nr = ?1")?.execute([fact.nr])?;
         chain::write_anchor(&transaction, &Anchor { nr: fact.nr, hash: *hash })?;
+    }
+    if let Some((last, _)) = old.last() {
+        changes::forget_to(&transaction, last.nr, limit)?;
     }
     transaction.commit()?;
     Ok(erased)
@@ -95,8 +128,8 @@ pub(super) fn erase_plate(db: &Connection, plate: &PlateText) -> rusqlite::Resul
             index::remove_plate(db, fact.nr, &entry)?;
         }
         erase_content(db, fact.nr, false)?;
-        // An event of a gate has an id of its own.
-        if fact.kind != body::GATE {
+        // An event of a gate, and a change of a list, has an id of its own.
+        if !matches!(fact.kind, body::GATE | body::CHANGE | body::HEALTH) {
             passages.push(fact.id);
         }
     }

@@ -5,15 +5,20 @@
 use rusqlite::{Connection, TransactionBehavior};
 use uuid::Uuid;
 
+use super::changes;
+
 /// `AMSL` in ASCII, in the file's header: tells our journal from any other program's database.
 const APPLICATION_ID: i32 = 0x414d_534c;
 
 /// What each step does. Step n brings a database from version n-1 to n.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("migrations/0001_facts.sql"),
     include_str!("migrations/0002_index.sql"),
     include_str!("migrations/0003_lists.sql"),
+    include_str!("migrations/0004_sealed.sql"),
 ];
+/// The step behind which changes of lists are facts.
+const SEALED: usize = 4;
 
 /// The version that this program writes.
 pub const VERSION: usize = STEPS.len();
@@ -66,7 +71,7 @@ fn version(db: &Connection) -> Result<usize, SchemaError> {
     }
 }
 
-fn upgrade_to(db: &mut Connection, wanted: usize) -> Result<(), SchemaError> {
+pub(super) fn upgrade_to(db: &mut Connection, wanted: usize) -> Result<(), SchemaError> {
     let found = version(db)?;
     if found > VERSION {
         return Err(SchemaError::Future { found });
@@ -81,6 +86,9 @@ fn upgrade_to(db: &mut Connection, wanted: usize) -> Result<(), SchemaError> {
     if found == 0 {
         step.pragma_update(None, "application_id", APPLICATION_ID)?;
         step.execute("INSERT INTO meta VALUES ('stream', ?1), ('indexed', 0)", [Uuid::now_v7().as_bytes()])?;
+    }
+    if (found + 1..=wanted).contains(&SEALED) {
+        changes::seal_old(&step)?;
     }
     step.pragma_update(None, "user_version", u32::try_from(wanted).unwrap_or(u32::MAX))?;
     step.commit()?;

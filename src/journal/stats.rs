@@ -1,6 +1,6 @@
 //! What the journal tells about itself: counters that health and metrics read at any time.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 /// Counters of one journal since it was opened. Reading them never waits.
 #[derive(Debug, Default)]
@@ -19,6 +19,10 @@ pub struct Stats {
     pub(super) undelivered: AtomicU64,
     pub(super) undelivered_dropped: AtomicU64,
     pub(super) erased: AtomicU64,
+    pub(super) erased_for_room: AtomicU64,
+    pub(super) disk_full: AtomicBool,
+    /// When the newest fact was recorded that was erased from the beginning: microseconds since 1970.
+    pub(super) erased_until: AtomicI64,
 }
 
 /// The counters at one moment.
@@ -47,8 +51,12 @@ pub struct Snapshot {
     pub undelivered: u64,
     /// Facts that retention took out of the outbox before the broker had them.
     pub undelivered_dropped: u64,
-    /// Passages that retention erased.
+    /// Passages that were erased by age or for room.
     pub erased: u64,
+    /// Of these, those that went because the journal was as large as it may be.
+    pub erased_for_room: u64,
+    /// The last commit failed because the disk is full.
+    pub disk_full: bool,
 }
 
 impl Stats {
@@ -69,6 +77,8 @@ impl Stats {
             undelivered: read(&self.undelivered),
             undelivered_dropped: read(&self.undelivered_dropped),
             erased: read(&self.erased),
+            erased_for_room: read(&self.erased_for_room),
+            disk_full: self.disk_full.load(Ordering::Relaxed),
         }
     }
 

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Cursor, Filter, Handed, Journal, PlateFilter, Reader, Record, Settings, file};
+use super::{Cursor, Filter, Handed, Journal, ListStore, PlateFilter, Reader, Record, Settings, care, file};
 use crate::{
     clock::{Clock, ManualClock, SystemClock},
     fact::{Closed, Fact, Lane, Outbox, sample},
@@ -264,8 +264,9 @@ fn a_full_reserve_loses_facts_and_counts_every_one() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings { queue: 2, reserve: 3, patience: Duration::ZERO, ..Settings::default() };
     let (queue, stats) = (super::queue::Queue::new(settings, 0), super::Stats::default());
-    let handed: Vec<Handed> =
-        (0..7).map(|n| queue.hand_over(Fact::Closed(sample::closed(n)), &stats)).collect();
+    let handed: Vec<Handed> = (0..7)
+        .map(|n| queue.hand_over(super::queue::Item::Fact(Box::new(Fact::Closed(sample::closed(n)))), &stats))
+        .collect();
     use Handed::{Lost, Queued, Spilled};
     assert_eq!(handed, [Queued, Queued, Spilled, Spilled, Spilled, Lost, Lost]);
     let counted = stats.snapshot();
@@ -455,7 +456,8 @@ fn steps_of_a_gate_are_kept_told_in_order_and_erased_by_age() {
     let told: Vec<_> = told.into_iter().map(|one| (one.seq, one.fact)).collect();
     assert_eq!(told, [(3, Fact::Gate(events[0].clone())), (4, Fact::Gate(events[1].clone()))]);
     let let_in = |since| Reader::open(&path).unwrap().let_in_since(&events[0].gate, since).unwrap();
-    assert_eq!(let_in(events[0].at), [(sample::closed(2).passage.id, sample::plate(2))]);
+    let visitor = crate::fact::privacy::Visitor::Plate(sample::plate(2).unwrap());
+    assert_eq!(let_in(events[0].at), [(sample::closed(2).passage.id, visitor)]);
 
     journal.writer().erase_before(jiff::Timestamp::MAX);
     record(&journal, 9..10);
@@ -465,4 +467,73 @@ fn steps_of_a_gate_are_kept_told_in_order_and_erased_by_age() {
         assert!(clock.now().as_micros() < 20_000_000, "the old event stays");
     }
     assert!(let_in(events[0].at).is_empty());
+}
+
+#[test]
+fn a_journal_that_is_as_large_as_it_may_be_erases_the_oldest_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let largest = 1 << 20;
+    let settings = Settings { largest_bytes: Some(largest), checkpoint_bytes: 64 << 10, ..with_outbox() };
+    let journal = open(&path, &settings);
+    for n in (0..3000).step_by(100) {
+        record(&journal, n..n + 100);
+        let size = std::fs::metadata(&path).unwrap().len();
+        assert!(size <= largest, "{size} bytes after {n} passages");
+    }
+    let stats = journal.stats();
+    wait_for("room", || stats.snapshot().queued == 0);
+    let kept = Reader::open(&path).unwrap().count(&Filter::default()).unwrap();
+    let counted = stats.snapshot();
+    assert_eq!((counted.lost, counted.refused, counted.recorded), (0, 0, 6000), "{counted:?}");
+    assert_eq!(counted.erased_for_room + kept, 3000);
+    assert!(counted.erased_for_room > 500 && kept > 200, "{counted:?}");
+    assert!(counted.undelivered_dropped > 0 && counted.erased == counted.erased_for_room);
+    let newest = list(&path, &Filter { limit: Some(1), ..Filter::default() });
+    assert_eq!(newest[0].passage.id, sample::closed(2999).passage.id);
+    let health = care::verify(&path).unwrap();
+    assert!(health.is_sound() && health.chain.pruned > 0, "{health:?}");
+    // A limit that is lowered makes the file smaller.
+    assert_eq!(journal.close(SOON), 0);
+    let journal = open(&path, &Settings { largest_bytes: Some(largest / 2), ..settings });
+    record(&journal, 3000..3001);
+    wait_for("a smaller file", || {
+        record(&journal, 4000..4001);
+        std::fs::metadata(&path).unwrap().len() <= largest / 2 + (64 << 10)
+    });
+    assert!(care::verify(&path).unwrap().is_sound());
+}
+
+#[test]
+fn of_what_is_never_stored_nothing_is_a_fact_and_its_effects_are_remembered() {
+    use crate::{
+        access::{Effect, Inside},
+        fact::{
+            gate::Step,
+            privacy::{Unstored, Visitor},
+        },
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let journal = open(&path, &with_outbox());
+    let (passage, plate) = (sample::closed(2).passage.id, sample::plate(2).unwrap());
+    let inside = Inside { list: "residents".to_owned(), since: SystemClock::start().wall() };
+    let effects = vec![Effect::Enters { plate: plate.clone(), inside }];
+    journal.writer().remember(Unstored { effects, let_in: Some((passage, plate.clone())) });
+    let opened = sample::gate_event(2, Step::Actuated { pulse: Duration::from_millis(500) });
+    journal.writer().record(Fact::Gate(opened.clone()));
+    assert_eq!(journal.close(SOON), 0);
+
+    let journal = open(&path, &with_outbox());
+    let memory = ListStore::open(&path).unwrap().memory().unwrap();
+    assert_eq!(memory.all_inside(jiff::Timestamp::MAX, Duration::MAX).len(), 1);
+    let visitors = journal.reader().unwrap().let_in_since(&opened.gate, opened.at).unwrap();
+    let [(seen, Visitor::Marked(mark))] = &visitors[..] else { panic!("{visitors:?}") };
+    assert!(*seen == passage && mark.fits(&plate) && !mark.fits(&sample::plate(3).unwrap()));
+    let health = care::verify(&path).unwrap();
+    assert_eq!((health.is_sound(), health.chain.facts), (true, 1), "the gate's event");
+    let stored = std::fs::read(&path).unwrap();
+    let text = plate.as_str().as_bytes();
+    let left = stored.windows(text.len()).filter(|bytes| *bytes == text).count();
+    assert_eq!(left, 1, "who is inside, and nothing else");
 }

@@ -12,16 +12,31 @@ use super::{
     Settings,
     body::{self, Body},
     facts::Head,
-    index, memory,
-    queue::{Queue, Work},
-    retention,
+    health, index, marks, memory,
+    queue::{Item, Queue, Work},
+    retention::{self, Erased},
+    room::Limit,
     stats::Stats,
     words::Words,
 };
-use crate::{clock::Clock, fact::Fact};
+use crate::{
+    clock::Clock,
+    fact::{Fact, privacy::Unstored},
+};
 
 /// Facts erased per transaction, so that new ones never wait long behind an erasure.
 const ERASED_AT_ONCE: usize = 1000;
+/// The same for room: not many more than have to go.
+const ERASED_FOR_ROOM: usize = 250;
+/// Facts indexed per transaction: lists that were imported may have brought many.
+const INDEXED_AT_ONCE: usize = 5000;
+
+/// Something ready to be written.
+#[derive(Debug)]
+enum Entry {
+    Fact(Body),
+    Unstored(Unstored),
+}
 
 #[derive(Debug)]
 pub(super) struct Writing {
@@ -32,8 +47,11 @@ pub(super) struct Writing {
     stats: Arc<Stats>,
     tell: watch::Sender<u64>,
     head: Head,
+    /// The last fact that the index holds.
+    indexed: u64,
     /// Facts that the index does not hold yet: what makes a fact the same as another.
     tail: HashSet<(i64, [u8; 16])>,
+    limit: Option<Limit>,
 }
 
 impl Writing {
@@ -56,13 +74,15 @@ impl Writing {
         }
         stats.undelivered.store(head.told - head.delivered, Ordering::Relaxed);
         tell.send_replace(head.told);
+        let indexed = index::indexed(&db)?;
         let tail = {
             let mut query = db.prepare("SELECT kind, id FROM facts WHERE nr > ?1")?;
-            let rows = query.query_map([index::indexed(&db)?], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let rows = query.query_map([indexed], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<rusqlite::Result<_>>()?
         };
+        let limit = settings.largest_bytes.map(Limit::new);
         let (settings, words) = (settings.clone(), Words::default());
-        Ok(Self { db, words, settings, clock, stats, tell, head, tail })
+        Ok(Self { db, words, settings, clock, stats, tell, head, indexed, tail, limit })
     }
 
     /// How many of the facts for the broker it has.
@@ -75,20 +95,29 @@ impl Writing {
         let mut wait = first;
         loop {
             let work = queue.take(&self.stats);
-            let (facts, stop) = (work.facts.len(), work.stop);
+            let (items, stop) = (work.items.len(), work.stop);
             match self.settle(&work) {
                 Ok(()) => {
                     wait = first;
                     if self.stats.failing.swap(false, Ordering::Relaxed) {
                         tracing::info!("the journal is written again");
                     }
+                    self.stats.disk_full.store(false, Ordering::Relaxed);
                     self.count_undelivered(queue);
-                    queue.done(facts, work.delivered);
+                    queue.done(items, work.delivered);
+                }
+                // At its own limit there is something that can be done about it.
+                Err(error) if is_full(&error) && self.is_at_limit() && self.make_room(queue) => {
+                    if queue.failed(work, std::time::Duration::ZERO, &self.stats) {
+                        break;
+                    }
+                    continue;
                 }
                 Err(error) => {
                     Stats::add(&self.stats.failures, 1);
+                    self.stats.disk_full.store(is_full(&error), Ordering::Relaxed);
                     if !self.stats.failing.swap(true, Ordering::Relaxed) {
-                        tracing::error!(%error, waiting = facts, "the journal cannot be written; facts wait in memory");
+                        tracing::error!(%error, waiting = items, "the journal cannot be written; facts wait in memory");
                     }
                     if queue.failed(work, wait, &self.stats) {
                         break;
@@ -97,11 +126,15 @@ impl Writing {
                     continue;
                 }
             }
-            if self.tail.len() >= self.settings.index_batch {
+            let batch = u64::try_from(self.settings.index_batch).unwrap_or(u64::MAX);
+            if self.head.nr.saturating_sub(self.indexed) >= batch {
                 self.index();
             }
             if let Some(time) = work.erase_before {
                 self.erase(queue, time);
+            }
+            if work.make_room || self.is_at_limit() {
+                self.make_room(queue);
             }
             if stop {
                 break;
@@ -115,19 +148,22 @@ impl Writing {
 
     /// Commits the work. An error is the disk's; a fact that the database does not accept is given up instead.
     fn settle(&mut self, work: &Work) -> rusqlite::Result<()> {
-        if work.facts.is_empty() && work.delivered.is_none() {
+        if work.items.is_empty() && work.delivered.is_none() {
             return Ok(());
         }
         let began = self.clock.now();
-        let bodies: Vec<Body> = work.facts.iter().filter_map(|fact| self.body(fact)).collect();
-        match self.commit(&bodies, work.delivered) {
-            Err(error) if !is_the_disks(&error) && !bodies.is_empty() => {
+        let entries: Vec<Entry> = work.items.iter().filter_map(|item| self.entry(item)).collect();
+        match self.commit(&entries, work.delivered) {
+            Err(error) if !is_the_disks(&error) && !entries.is_empty() => {
                 // One of them is odd: alone, each shows which.
                 self.commit(&[], work.delivered)?;
-                for body in &bodies {
-                    match self.commit(std::slice::from_ref(body), None) {
+                for entry in &entries {
+                    match self.commit(std::slice::from_ref(entry), None) {
                         Err(error) if is_the_disks(&error) => return Err(error),
-                        Err(error) => self.refuse(&uuid::Uuid::from_bytes(body.id), &error),
+                        Err(error) => match entry {
+                            Entry::Fact(body) => self.refuse(&uuid::Uuid::from_bytes(body.id), &error),
+                            Entry::Unstored(_) => self.refuse(&"unstored", &error),
+                        },
                         Ok(()) => {}
                     }
                 }
@@ -138,6 +174,17 @@ impl Writing {
         self.stats.last_commit_us.store(micros, Ordering::Relaxed);
         self.stats.longest_commit_us.fetch_max(micros, Ordering::Relaxed);
         Ok(())
+    }
+
+    fn entry(&self, item: &Item) -> Option<Entry> {
+        match item {
+            Item::Fact(fact) => self.body(fact).map(Entry::Fact),
+            Item::Unstored(unstored) => Some(Entry::Unstored(unstored.clone())),
+            Item::Health(change) => health::encode(change)
+                .inspect_err(|error| self.refuse(&"health", error))
+                .ok()
+                .map(Entry::Fact),
+        }
     }
 
     fn body(&self, fact: &Fact) -> Option<Body> {
@@ -151,15 +198,28 @@ impl Writing {
         tracing::error!(%id, %error, "the journal refuses a fact");
     }
 
-    fn commit(&mut self, bodies: &[Body], delivered: Option<u64>) -> rusqlite::Result<()> {
+    fn commit(&mut self, entries: &[Entry], delivered: Option<u64>) -> rusqlite::Result<()> {
         // Losing an acknowledgement in a power cut only means that it is delivered twice.
-        self.db.pragma_update(None, "synchronous", if bodies.is_empty() { "NORMAL" } else { "FULL" })?;
+        self.db.pragma_update(None, "synchronous", if entries.is_empty() { "NORMAL" } else { "FULL" })?;
         let now = self.clock.wall().as_microsecond();
         let transaction = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
-        let mut head = self.head;
+        // Whoever changes lists records it, beside this thread.
+        let mut head = self.head.as_it_stands(&transaction)?;
         head.delivered = delivered.unwrap_or(head.delivered);
         let mut new = HashSet::new();
-        for body in bodies {
+        let mut facts = 0;
+        for entry in entries {
+            let body = match entry {
+                Entry::Fact(body) => body,
+                Entry::Unstored(Unstored { effects, let_in }) => {
+                    memory::write(&transaction, effects)?;
+                    if let Some((passage, plate)) = let_in {
+                        marks::write(&transaction, *passage, plate, now)?;
+                    }
+                    continue;
+                }
+            };
+            facts += 1;
             let key = (body.kind, body.id);
             if self.tail.contains(&key) || new.contains(&key) || is_indexed(&transaction, body)? {
                 continue;
@@ -168,13 +228,14 @@ impl Writing {
             memory::write(&transaction, &body.effects)?;
             new.insert(key);
         }
+        marks::forget_old(&transaction, now)?;
         if new.is_empty() && delivered.is_some() {
             head.note_delivered(&transaction)?;
         }
         transaction.commit()?;
         let stats = &self.stats;
         Stats::add(&stats.recorded, new.len() as u64);
-        Stats::add(&stats.duplicates, (bodies.len() - new.len()) as u64);
+        Stats::add(&stats.duplicates, facts - new.len() as u64);
         Stats::add(&stats.commits, 1);
         let more_to_tell = head.told > self.head.told;
         self.head = head;
@@ -193,18 +254,30 @@ impl Writing {
 
     /// Takes what was recorded into the index. It can be made at any time, so nothing waits for its way to the disk.
     fn index(&mut self) {
-        let outcome = self.db.pragma_update(None, "synchronous", "NORMAL").and_then(|()| {
-            let transaction = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
-            let to = index::extend(&transaction, &mut self.words, self.tail.len().max(1))?;
-            transaction.commit().map(|()| to)
-        });
-        match outcome {
-            // All that was in the tail is below the head.
-            Ok(to) if to >= self.head.nr => self.tail.clear(),
-            Ok(to) => tracing::error!(to, head = self.head.nr, "the index does not reach the newest fact"),
-            Err(error) => {
-                self.words.forget();
-                tracing::warn!(%error, "the index waits; searches are slower until it can be written");
+        loop {
+            let outcome = self.db.pragma_update(None, "synchronous", "NORMAL").and_then(|()| {
+                let transaction = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
+                let to = index::extend(&transaction, &mut self.words, INDEXED_AT_ONCE)?;
+                transaction.commit().map(|()| to)
+            });
+            let before = self.indexed;
+            match outcome {
+                Ok(to) => {
+                    self.indexed = to;
+                    // All that was in the tail is below the head.
+                    if to >= self.head.nr {
+                        return self.tail.clear();
+                    }
+                    if to == before {
+                        tracing::error!(to, head = self.head.nr, "the index does not reach the newest fact");
+                        return;
+                    }
+                }
+                Err(error) => {
+                    self.words.forget();
+                    tracing::warn!(%error, "the index waits; searches are slower until it can be written");
+                    return;
+                }
             }
         }
     }
@@ -215,15 +288,7 @@ impl Writing {
         let now = self.clock.wall();
         match retention::erase_before(&mut self.db, &mut self.words, time, now, ERASED_AT_ONCE) {
             Ok(erased) => {
-                Stats::add(&self.stats.erased, erased.passages as u64);
-                let (reached, _) = queue.delivered();
-                let dropped = erased.told.saturating_sub(reached);
-                if dropped > 0 {
-                    Stats::add(&self.stats.undelivered_dropped, dropped);
-                    tracing::warn!(facts = dropped, "erased by age before the broker had them");
-                    queue.give_up_to(erased.told);
-                }
-                self.count_undelivered(queue);
+                self.note_erased(queue, &erased, "age");
                 if erased.more {
                     queue.erase_before(time);
                 }
@@ -233,6 +298,55 @@ impl Writing {
                 tracing::error!(%error, "old passages could not be erased; tried again at the next turn");
             }
         }
+    }
+
+    fn is_at_limit(&self) -> bool {
+        self.limit.as_ref().is_some_and(|limit| limit.is_reached(&self.db))
+    }
+
+    /// Erases a piece of the oldest facts, for the journal is as large as it may be, and asks for the next piece if
+    /// that is not enough. False if nothing could be erased.
+    fn make_room(&mut self, queue: &Queue) -> bool {
+        let Some(limit) = &mut self.limit else { return false };
+        if limit.begin() {
+            tracing::error!(
+                largest = self.settings.largest_bytes,
+                "the journal is as large as [journal] largest allows: the oldest passages are erased; raise it, or \
+                 set a retention"
+            );
+        }
+        self.index();
+        match retention::erase_oldest(&mut self.db, &mut self.words, self.clock.wall(), ERASED_FOR_ROOM) {
+            Ok(erased) => {
+                Stats::add(&self.stats.erased_for_room, erased.passages as u64);
+                self.note_erased(queue, &erased, "size");
+                let Some(limit) = &mut self.limit else { return false };
+                if erased.more && !limit.is_enough(&self.db) {
+                    queue.make_room();
+                } else {
+                    limit.end(&self.db);
+                }
+                erased.facts > 0
+            }
+            Err(error) => {
+                self.words.forget();
+                tracing::error!(%error, "the oldest passages could not be erased for room");
+                false
+            }
+        }
+    }
+
+    fn note_erased(&self, queue: &Queue, erased: &Erased, by: &str) {
+        Stats::add(&self.stats.erased, erased.passages as u64);
+        self.stats.erased_until.fetch_max(erased.until, Ordering::Relaxed);
+        let (reached, _) = queue.delivered();
+        let dropped = erased.told.saturating_sub(reached);
+        if dropped > 0 {
+            Stats::add(&self.stats.undelivered_dropped, dropped);
+            tracing::warn!(facts = dropped, by, "erased before the broker had them");
+            queue.give_up_to(erased.told);
+        }
+        self.count_undelivered(queue);
     }
 }
 
@@ -248,4 +362,8 @@ fn is_the_disks(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code().is_some_and(|code| {
         !matches!(code, ConstraintViolation | TooBig | TypeMismatch | ParameterOutOfRange)
     })
+}
+
+fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }

@@ -84,11 +84,11 @@ impl Delivery {
         stats: Arc<Stats>,
     ) -> Self {
         let (outcome_sender, outcomes) = mpsc::channel(OUTCOMES);
-        let Sources { outbox, recorded, status, orders, calls } = sources;
+        let Sources { outbox, recorded, status, orders, known_commands, calls } = sources;
         Self {
             backoff: Backoff::new(settings.retry),
             started: clock.wall(),
-            desk: Desk::new(),
+            desk: Desk::new(known_commands, clock.now()),
             outbox_broken: false,
             forbidden: HashMap::new(),
             logged: None,

@@ -178,6 +178,8 @@ pub struct Sources {
     pub status: watch::Receiver<Status>,
     /// Where commands go; `None`: nobody listens to commands.
     pub orders: Option<SyncSender<command::Order>>,
+    /// Ids of commands that were accepted before the start, and how much longer they could come again.
+    pub known_commands: Vec<(String, Duration)>,
     /// Orders for gates that somebody else opens.
     pub calls: Calls,
 }

@@ -32,6 +32,7 @@ impl Node {
             recorded: journal.recorded(),
             status: watched,
             orders,
+            known_commands: Vec::new(),
             calls,
         };
         let publisher = Publisher::start(settings, sources, clock).unwrap();

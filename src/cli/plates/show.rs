@@ -161,7 +161,8 @@ struct ChangeReport<'a> {
     actor: &'a str,
     verb: &'a str,
     list: &'a str,
-    plate: &'a str,
+    /// `null`: it was erased, and with it who changed what.
+    plate: Option<&'a str>,
     before: Option<serde_json::Value>,
     after: Option<serde_json::Value>,
 }
@@ -194,7 +195,7 @@ pub(super) fn audit(office: &Office, audit: &Audit) -> anyhow::Result<Exit> {
             change.actor,
             change.verb,
             change.list,
-            change.plate.as_str(),
+            change.plate.as_ref().map_or("(erased)", PlateText::as_str),
             if how == "{}" { "" } else { &how },
         )?;
     }
@@ -213,7 +214,7 @@ fn report(change: &Recorded) -> ChangeReport<'_> {
         actor: &change.actor,
         verb: &change.verb,
         list: &change.list,
-        plate: change.plate.as_str(),
+        plate: change.plate.as_ref().map(PlateText::as_str),
         before: json(&change.before),
         after: json(&change.after),
     }

@@ -191,15 +191,21 @@ pub(super) const TABLES: &[Table] = &[
                 "For example. Only for relays that cannot switch themselves off.",
             ),
             key("method", "\"get\"", "\"get\" or \"post\"."),
-            key(
-                "username",
-                "\"admin\"",
-                "For example. Only for relays that ask for it (basic authentication).",
-            ),
+            key("username", "\"admin\"", "For example. Only for relays that ask for it."),
             key(
                 "password",
                 "{ credential = \"amslpr.relay-password\" }",
                 "For example. Where it is kept: { credential = \"amslpr...\" } or { file = \"/path\" }.",
+            ),
+            key(
+                "authentication",
+                "\"basic\"",
+                "\"basic\", or \"digest\", which does not send the password: relays of Shelly's second generation want it.",
+            ),
+            key(
+                "ca",
+                "\"relay-ca.crt\"",
+                "For example. Certificates (PEM) of the authority that vouches for an https:// relay; without it, the system's.",
             ),
             key("timeout", "\"2s\"", "An answer later than this is none: 100 ms to 5 s."),
         ],

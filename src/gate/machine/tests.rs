@@ -241,14 +241,21 @@ fn a_vehicle_that_was_let_in_before_the_restart_is_taken_to_stand_there_still_on
     let secret = Mode::Pseudonymous(Secret::new("a key of thirty-two characters..".to_owned()));
     for mode in [Mode::Full, secret] {
         // As the journal has it.
-        let written = order(1, 0).plate.map(|plate| privacy::searched(&mode, &plate));
-        let memory = Memory::of_served([(earlier, written)], mode);
-        let mut gate = Machine::new(rules(), memory);
-        gate.set_available(true, at(0));
-        check(&mut gate, order(1, 900), &["refused served"]);
-        check(&mut gate, order(1, 950), &["refused duplicate"]);
-        check(&mut gate, order(77, 950), &["refused duplicate"]);
-        let again = Order { plate: order(1, 0).plate, ..order(2, 900) };
-        check(&mut gate, again, &["ordered", "OPEN"]);
+        let plate = order(1, 0).plate.unwrap();
+        let as_written = [
+            Visitor::Plate(privacy::searched(&mode, &plate)),
+            // Its plate is never stored.
+            Visitor::Marked(Mark::of(&plate, Uuid::from_u128(5))),
+        ];
+        for visitor in as_written {
+            let memory = Memory::of_served([(earlier, visitor)], mode.clone());
+            let mut gate = Machine::new(rules(), memory);
+            gate.set_available(true, at(0));
+            check(&mut gate, order(1, 900), &["refused served"]);
+            check(&mut gate, order(1, 950), &["refused duplicate"]);
+            check(&mut gate, order(77, 950), &["refused duplicate"]);
+            let again = Order { plate: order(1, 0).plate, ..order(2, 900) };
+            check(&mut gate, again, &["ordered", "OPEN"]);
+        }
     }
 }

@@ -92,14 +92,36 @@ impl Store {
         }
     }
 
-    /// Erases what is older than the retention.
-    pub(super) fn tidy(&mut self, now: Timestamp) -> Result<u64, StoreError> {
-        let Some(oldest) = self.retention.and_then(|kept| now.checked_sub(kept).ok()) else { return Ok(0) };
-        // A day is over when its last image is too old.
-        let oldest = TimeZone::UTC.to_datetime(oldest).date();
+    /// Erases what is older than the retention, or than what the journal has erased (`journal`: microseconds since
+    /// 1970, for no image outlives its passage), and what is beyond the limits.
+    pub(super) fn tidy(&mut self, now: Timestamp, journal: i64) -> Result<u64, StoreError> {
+        let by_age = self.retention.and_then(|kept| now.checked_sub(kept).ok());
+        let by_journal = Timestamp::from_microsecond(journal).ok().filter(|_| journal > 0);
         let mut erased = 0;
-        while let Some(day) = self.days.keys().next().copied().filter(|day| *day < oldest) {
-            erased += self.erase_oldest_of(day, u64::MAX)?;
+        if let Some(oldest) = by_age.max(by_journal) {
+            // A day is over when its last image is too old.
+            let oldest = TimeZone::UTC.to_datetime(oldest).date();
+            while let Some(day) = self.days.keys().next().copied().filter(|day| *day < oldest) {
+                erased += self.erase_oldest_of(day, u64::MAX)?;
+            }
+        }
+        // Others fill the disk, too.
+        match self.make_room(0) {
+            Ok(more) => Ok(erased + more),
+            // With nothing left to erase it is the next image that cannot be kept, and says so.
+            Err(StoreError::Full { .. }) => Ok(erased),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Erases the oldest files until so many bytes are free again, as far as there are any.
+    pub(super) fn give_back(&mut self, bytes: u64) -> Result<u64, StoreError> {
+        let goal = self.bytes().saturating_sub(bytes);
+        let mut erased = 0;
+        while self.bytes() > goal
+            && let Some(oldest) = self.days.keys().next().copied()
+        {
+            erased += self.erase_oldest_of(oldest, self.bytes() - goal)?;
         }
         Ok(erased)
     }
@@ -134,6 +156,7 @@ impl Store {
         Ok(erased)
     }
 
+    /// Writes an image, whole or not at all. That it is there after a power cut, [`settle`](Self::settle) says.
     pub(super) fn write(&mut self, id: PassageId, kind: ImageKind, jpeg: &[u8]) -> Result<Image, StoreError> {
         use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
         let (day, name) = place(id, kind);
@@ -144,9 +167,8 @@ impl Store {
             let mut file =
                 OpenOptions::new().write(true).create(true).truncate(true).mode(0o640).open(&part)?;
             file.write_all(jpeg)?;
-            file.sync_all()?;
-            fs::rename(&part, &path)?;
-            File::open(&folder)?.sync_all()
+            file.sync_data()?;
+            fs::rename(&part, &path)
         };
         if let Err(error) = written() {
             // What is left of it goes at the next start, if it does not go now.
@@ -160,6 +182,12 @@ impl Store {
             bytes: jpeg.len() as u64,
             sha256: chain::digest(jpeg),
         })
+    }
+
+    /// The images of this passage, all of which were written, are there after a power cut, too.
+    pub(super) fn settle(&self, id: PassageId) -> Result<(), StoreError> {
+        let folder = self.folder.join(place(id, ImageKind::Frame).0.to_string());
+        File::open(&folder).and_then(|folder| folder.sync_all()).map_err(at(&folder))
     }
 }
 

@@ -57,7 +57,7 @@ fn file(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let path = folder.join("journal.db");
     let journal = Journal::open(&path, &journal::Settings::default(), Arc::clone(&clock)).unwrap();
-    let (cabinet, exhibitor) = Cabinet::open(settings, journal.writer(), clock).unwrap();
+    let (cabinet, exhibitor) = Cabinet::open(settings, journal.writer(), None, clock).unwrap();
     let stats = cabinet.stats();
     exhibits.iter().for_each(|exhibit| exhibitor.show(exhibit.clone()));
     drop(exhibitor);
@@ -117,9 +117,20 @@ fn what_is_too_old_or_too_much_goes_the_oldest_first() {
         ..settings(folder.path())
     })
     .unwrap();
-    assert!(store.tidy("2026-11-10T12:00:00Z".parse().unwrap()).unwrap() > 0);
+    assert!(store.tidy("2026-11-10T12:00:00Z".parse().unwrap(), 0).unwrap() > 0);
     let days: Vec<_> = files(folder.path()).iter().map(|name| name[..10].to_owned()).collect();
     assert!(!days.contains(&"2026-11-02".to_owned()) && days.contains(&"2026-11-03".to_owned()), "{days:?}");
+
+    // No image outlives its passage.
+    let mut store = Store::open(&settings(folder.path())).unwrap();
+    let erased: jiff::Timestamp = "2026-11-09T00:00:00Z".parse().unwrap();
+    assert!(store.tidy("2026-11-10T12:00:00Z".parse().unwrap(), erased.as_microsecond()).unwrap() > 0);
+    assert!(files(folder.path()).iter().all(|name| name.starts_with("2026-11-09")));
+    let before = store.bytes();
+    assert_eq!(store.give_back(1).unwrap(), 1, "as many as are needed");
+    assert!(store.bytes() < before);
+    store.give_back(u64::MAX).unwrap();
+    assert_eq!((store.bytes(), files(folder.path()).len()), (0, 0));
 }
 
 #[test]
@@ -138,7 +149,7 @@ fn pictures_that_come_too_fast_are_dropped_and_counted() {
     let path = folder.path().join("journal.db");
     let journal = Journal::open(&path, &journal::Settings::default(), Arc::clone(&clock)).unwrap();
     let one = Settings { queue: 1, ..settings(folder.path()) };
-    let (cabinet, exhibitor) = Cabinet::open(one, journal.writer(), clock).unwrap();
+    let (cabinet, exhibitor) = Cabinet::open(one, journal.writer(), None, clock).unwrap();
     for n in 0..200 {
         exhibitor.show(exhibit(n % 3, "2026-11-25T10:00:00Z"));
     }

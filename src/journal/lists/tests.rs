@@ -61,8 +61,12 @@ fn entries_are_added_changed_removed_and_every_change_is_recorded() {
     let by = "anna".to_owned();
     let entry = Added { list: "staff".to_owned(), entry: changed, at: at(3), by };
     assert_eq!(store.entries().unwrap(), [entry]);
-    let told: Vec<String> =
-        store.changes(None, 9).unwrap().iter().map(|c| format!("{} {} {}", c.nr, c.verb, c.plate)).collect();
+    let told: Vec<String> = store
+        .changes(None, 9)
+        .unwrap()
+        .iter()
+        .map(|c| format!("{} {} {}", c.nr, c.verb, c.plate.as_ref().unwrap()))
+        .collect();
     assert_eq!(told, ["4 remove B2", "3 change A1", "2 add B2", "1 add A1"]);
     let [newest, ..] = &store.changes(Some(&text("A1")), 9).unwrap()[..] else { panic!() };
     assert_eq!((newest.before.as_deref(), newest.actor.as_str()), (Some("{}"), "anna"));
@@ -141,6 +145,85 @@ fn effects_and_grounds_are_kept_with_their_fact_and_come_back_at_the_start() {
     // Taken off and added again: the pass is fresh.
     apply(&mut store, 7, &[add("staff", "A1")]).unwrap();
     assert_eq!(store.memory().unwrap().pass("staff", &text("A1"), Some(at(1))), None);
+}
+
+#[test]
+fn changes_are_links_of_the_chain_that_the_daemon_goes_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("j.db");
+    let settings = Settings { outbox: true, index_batch: 4, ..Settings::default() };
+    let open = || Journal::open(&path, &settings, Arc::new(SystemClock::start())).unwrap();
+    let journal = open();
+    let record = |journal: &Journal, n: u64| {
+        journal.writer().record(Fact::Closed(sample::closed(n)));
+        assert!(journal.writer().flush(Duration::from_secs(9)));
+    };
+    // Another process: a connection of its own, between facts of the daemon.
+    let mut store = ListStore::open(&path).unwrap();
+    for n in 0..10 {
+        record(&journal, n);
+        apply(&mut store, 1, &[add("staff", &format!("A{n}")), add("staff", &format!("B{n}"))]).unwrap();
+    }
+    record(&journal, 0);
+    assert_eq!(journal.stats().snapshot().duplicates, 1);
+    let verified = crate::journal::care::verify(&path).unwrap();
+    assert!(verified.is_sound(), "{verified:?}");
+    assert_eq!((verified.chain.facts, *journal.recorded().borrow()), (30, 10), "the broker is told of none");
+
+    // Tampering with who changed what is found, here in a copy.
+    drop(store);
+    assert_eq!(journal.close(Duration::from_secs(9)), 0);
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(&path, &copy).unwrap();
+    let changed = Connection::open(&copy).unwrap().execute(
+        "UPDATE facts SET personal = CAST(replace(hex(personal), '616E6E61', '616E6E65') AS BLOB) WHERE nr = 3",
+        [],
+    );
+    assert_eq!(changed, Ok(1));
+    assert!(!crate::journal::care::verify(&copy).unwrap().is_sound());
+    let store = ListStore::open(&path).unwrap();
+
+    // An erased plate is erased here, too; that there was a change stays.
+    assert_eq!(crate::journal::care::erase_plate(&path, &text("A3")).unwrap(), []);
+    let all = store.changes(None, 99).unwrap();
+    assert_eq!((all.len(), all.iter().filter(|change| change.plate.is_none()).count()), (20, 1));
+    assert!(store.changes(Some(&text("A3")), 99).unwrap().is_empty());
+    let journal = open();
+    record(&journal, 77);
+    let verified = crate::journal::care::verify(&path).unwrap();
+    assert!(verified.is_sound() && verified.chain.erased == 1, "{verified:?}");
+    // What is too old goes with the passages of its time.
+    journal.writer().erase_before(Timestamp::MAX);
+    record(&journal, 78);
+    let clock = SystemClock::start();
+    use crate::clock::Clock as _;
+    while !store.changes(None, 99).unwrap().is_empty() {
+        assert!(clock.now().as_micros() < 20_000_000, "old changes stay");
+        clock.sleep(Duration::from_millis(5));
+    }
+    assert_eq!(store.last_change().unwrap(), 20, "numbers are not given again");
+}
+
+#[test]
+fn changes_of_an_earlier_version_are_sealed_at_the_upgrade() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("j.db");
+    let mut db = Connection::open(&path).unwrap();
+    crate::journal::schema::upgrade_to(&mut db, 3).unwrap();
+    db.execute_batch(
+        "INSERT INTO changes (at, actor, verb, list, plate, before, after) VALUES
+         (1000000, 'anna', 'add', 'staff', 'A1', NULL, '{}'), (2000000, 'anna', 'remove', 'staff', 'A1', '{}', NULL)",
+    )
+    .unwrap();
+    drop(db);
+    let journal = journal(folder.path());
+    journal.writer().record(Fact::Closed(sample::closed(1)));
+    assert!(journal.writer().flush(Duration::from_secs(9)));
+    let changes = ListStore::open(&path).unwrap().changes(None, 9).unwrap();
+    let told: Vec<_> = changes.iter().map(|c| (c.at, c.verb.as_str(), c.before.is_some())).collect();
+    assert_eq!(told, [(at(2), "remove", true), (at(1), "add", false)]);
+    let verified = crate::journal::care::verify(&path).unwrap();
+    assert!(verified.is_sound() && verified.chain.facts == 3, "{verified:?}");
 }
 
 #[test]

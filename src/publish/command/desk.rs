@@ -109,11 +109,12 @@ pub(in crate::publish) struct Desk {
 }
 
 impl Desk {
-    pub(in crate::publish) fn new() -> Self {
+    /// `known` are ids that were accepted before the start, and how much longer each is remembered.
+    pub(in crate::publish) fn new(known: Vec<(String, Duration)>, now: Moment) -> Self {
         Self {
             next_ticket: 1,
             pending: BTreeMap::new(),
-            ids: HashMap::new(),
+            ids: known.into_iter().take(MOST_IDS / 2).map(|(id, left)| (id, now + left)).collect(),
             commands: Valve::new(20, Duration::from_millis(500)),
             refusals: Valve::new(20, Duration::from_millis(500)),
         }
@@ -283,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_command_is_ordered_once_and_answered_where_its_sender_wants_it() {
-        let mut desk = Desk::new();
+        let mut desk = Desk::new(Vec::new(), Moment::ZERO);
         let now = Moment::ZERO + SECOND;
         let received = desk.receive("status", &status("a", "2026-11-25T07:00:05Z"), wall(), now);
         let Received::Order { ticket, command, deadline } = received else { panic!("{received:?}") };
@@ -302,6 +303,21 @@ mod tests {
     }
 
     #[test]
+    fn what_was_accepted_before_the_start_is_not_accepted_again() {
+        let known = vec![("a".to_owned(), 30 * SECOND), ("b".to_owned(), 2 * SECOND)];
+        let mut desk = Desk::new(known, Moment::ZERO);
+        let mut check = |id: &str, second: u32, expected: Option<Code>| {
+            let now = Moment::ZERO + SECOND * second;
+            let received = desk.receive("status", &status(id, "2026-11-25T07:01:00Z"), wall(), now);
+            assert_eq!(code(&received), expected, "{id} after {second} s");
+        };
+        check("a", 1, Some(Code::Repeated));
+        check("b", 1, Some(Code::Repeated));
+        check("b", 3, None);
+        check("c", 3, None);
+    }
+
+    #[test]
     fn what_is_retained_or_out_of_its_time_is_refused() {
         let check = |verb: &str, retained: bool, expires: &str, expected: Option<Code>| {
             let gate = if verb == "gate/open" { json!("main") } else { Value::Null };
@@ -310,7 +326,7 @@ mod tests {
                 payload["gate"] = gate;
             }
             let arrival = Arrival { retained, ..arrival(payload.to_string().into_bytes()) };
-            let received = Desk::new().receive(verb, &arrival, wall(), Moment::ZERO);
+            let received = Desk::new(Vec::new(), Moment::ZERO).receive(verb, &arrival, wall(), Moment::ZERO);
             assert_eq!(code(&received), expected, "{verb} {retained} {expires}");
         };
         check("status", false, "2026-11-25T07:00:01Z", None);
@@ -326,7 +342,7 @@ mod tests {
 
     #[test]
     fn a_late_outcome_changes_nothing_any_more() {
-        let mut desk = Desk::new();
+        let mut desk = Desk::new(Vec::new(), Moment::ZERO);
         let received = desk.receive("status", &status("a", "2026-11-25T07:01:00Z"), wall(), Moment::ZERO);
         let Received::Order { ticket, deadline, .. } = received else { panic!("{received:?}") };
         assert_eq!(deadline, Moment::ZERO + PATIENCE, "nobody is kept waiting for a minute");
@@ -338,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_flood_is_refused_and_neither_answers_nor_memory_grow_with_it() {
-        let mut desk = Desk::new();
+        let mut desk = Desk::new(Vec::new(), Moment::ZERO);
         let (mut ordered, mut answers) = (0, 0);
         for n in 0..10_000_u32 {
             let now = Moment::from_micros(u64::from(n) * 100);
@@ -367,7 +383,7 @@ mod tests {
 
     #[test]
     fn what_has_no_id_is_answered_without_one() {
-        let mut desk = Desk::new();
+        let mut desk = Desk::new(Vec::new(), Moment::ZERO);
         let large = Arrival { payload: Payload::TooLarge(9000), ..arrival(Vec::new()) };
         for (arrival, expected) in [(large, "too-large"), (arrival(b"{".to_vec()), "not-json")] {
             match desk.receive(&"x".repeat(500), &arrival, wall(), Moment::ZERO) {

@@ -82,6 +82,11 @@ impl Request {
     }
 }
 
+/// Whether a payload would be understood as a command for this verb, and the word for why not. Nothing is done.
+pub fn understood(verb: &str, payload: &[u8]) -> Result<(), &'static str> {
+    parse::parse(verb, payload).map(|_| ()).map_err(|fault| fault.code.as_str())
+}
+
 /// What came of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {

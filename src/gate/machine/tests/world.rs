@@ -76,7 +76,7 @@ struct World {
     /// How often each order was taken, and ended, in this process.
     taken: HashMap<Uuid, u32>,
     ended: HashMap<Uuid, u32>,
-    journal: Vec<(PassageId, Option<PlateText>)>,
+    journal: Vec<(PassageId, Visitor)>,
 }
 
 impl World {
@@ -159,12 +159,13 @@ impl World {
             Step::Actuated { .. } => {
                 *self.ended.entry(order.id).or_default() += 1;
                 if let Some(passage) = order.passage() {
-                    self.journal.push((passage, order.plate.clone()));
+                    let visitor = order.plate.clone().map_or(Visitor::Unknown, Visitor::Plate);
+                    self.journal.push((passage, visitor));
                 }
             }
             Step::Failed(_) => {
                 *self.ended.entry(order.id).or_default() += 1;
-                self.journal.extend(order.passage().map(|passage| (passage, None)));
+                self.journal.extend(order.passage().map(|passage| (passage, Visitor::Unknown)));
             }
             Step::Refused(_) => *self.ended.entry(order.id).or_default() += 1,
             Step::Released { .. } => prop_assert!(self.on.is_none(), "told, but not let go"),

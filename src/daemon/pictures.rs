@@ -1,0 +1,58 @@
+//! Pictures of passages on their way from the evidence to the broker: one a passage, the best that the broker takes.
+
+use std::sync::{Arc, OnceLock};
+
+use crate::{
+    fact::ImageKind,
+    journal::evidence::{Onlooker, Picture},
+    publish::{Image, Images, LARGEST_IMAGE},
+};
+
+/// Where they go, once there is a publisher: it starts after the evidence.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Outlet(Arc<OnceLock<Images>>);
+
+impl Outlet {
+    pub(super) fn open(&self, images: Images) {
+        // There is one publisher.
+        let _ = self.0.set(images);
+    }
+
+    /// Shows each passage's picture to the broker, while there is one.
+    pub(super) fn onlooker(&self) -> Onlooker {
+        let outlet = self.clone();
+        Box::new(move |camera, passage, pictures| {
+            if let (Some(images), Some(jpeg)) = (outlet.0.get(), chosen(pictures)) {
+                images.send(Image { camera: camera.clone(), passage, jpeg });
+            }
+        })
+    }
+}
+
+/// The whole picture, or the plate where that is too large or not kept.
+fn chosen(mut pictures: Vec<Picture>) -> Option<Vec<u8>> {
+    let fits = |picture: &Picture| picture.jpeg.len() <= LARGEST_IMAGE;
+    pictures.sort_by_key(|picture| (!fits(picture), picture.kind != ImageKind::Frame));
+    pictures.into_iter().next().map(|picture| picture.jpeg)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_picture_goes_out_if_it_is_not_too_large() {
+        let check = |sizes: &[(ImageKind, usize)], expected: Option<usize>| {
+            let picture = |(kind, size): &(ImageKind, usize)| Picture { kind: *kind, jpeg: vec![0; *size] };
+            let found = chosen(sizes.iter().map(picture).collect());
+            assert_eq!(found.map(|jpeg| jpeg.len()), expected, "{sizes:?}");
+        };
+        let (plate, frame) = (ImageKind::Plate, ImageKind::Frame);
+        check(&[(plate, 10), (frame, 1000)], Some(1000));
+        check(&[(plate, 10), (frame, LARGEST_IMAGE + 1)], Some(10));
+        check(&[(plate, 10)], Some(10));
+        // It is dropped on the way, and counted there.
+        check(&[(frame, LARGEST_IMAGE + 1)], Some(LARGEST_IMAGE + 1));
+        check(&[], None);
+    }
+}
