@@ -20,6 +20,7 @@ pub mod record;
 pub mod replay;
 pub mod report;
 pub mod run;
+pub mod status;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -68,6 +69,8 @@ enum Command {
     Read(read::Args),
     /// Run the daemon: capture, detect, track, read, decide, record, publish.
     Run(run::Args),
+    /// Say how the running daemon is doing.
+    Status(status::Args),
     /// List the passages that the journal holds, newest first.
     Passages(passages::Args),
     /// Look after the journal: verify, back up, restore, export, maintain, erase a plate.
@@ -110,6 +113,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, allocator: Allocator) -> Ex
     let outcome = match cli.command {
         Command::Read(args) => read::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Passages(args) => passages::run(&args),
         Command::Journal(args) => journal::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -8,7 +8,7 @@
 //! lists      plates and what they may               hours  plates
 //! hailo      how the NPU is run
 //! broker     where MQTT goes
-//! keys       every key for people: the shipped file, "did you mean"
+//! keys       every key for people: the shipped file, "did you mean"      manual  the same as a manual page
 //! report     problems with file, line and caret; as text or JSON
 //! show       what is in force, and where it was said
 //! ```
@@ -27,6 +27,7 @@ mod hailo;
 mod hours;
 mod keys;
 mod lists;
+mod manual;
 mod meaning;
 mod merge;
 mod optics;
@@ -63,6 +64,7 @@ use crate::{
 pub use gates::{Gate, Output as GateOutput};
 pub use hours::When;
 pub use keys::defaults;
+pub use manual::manual;
 pub use report::{Report, Severity};
 
 /// Where the service's configuration is.

@@ -162,6 +162,13 @@ impl Networks {
         &self.settings
     }
 
+    /// Uses the loaded networks in another way from the next chain on. Which networks on which engines stays as it was.
+    pub fn use_settings(&mut self, settings: Settings) {
+        let loaded = &self.settings;
+        let (models, order, hailo) = (loaded.models.clone(), loaded.order.clone(), loaded.hailo.clone());
+        self.settings = Settings { models, order, hailo, ..settings };
+    }
+
     pub fn hailo(&self) -> Option<&Arc<Hailo>> {
         self.hailo.as_ref()
     }

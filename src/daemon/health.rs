@@ -16,6 +16,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
+    examine,
     gates::{Door, Doors},
     lists::ListStats,
     machine::{Machine, Probes},
@@ -82,6 +83,18 @@ pub(super) struct Health {
     pub mqtt: Option<MqttHealth>,
     /// `null` where the machine does not say.
     pub machine: Option<Machine>,
+    pub configuration: ConfigurationHealth,
+}
+
+/// What became of the configuration since the start.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct ConfigurationHealth {
+    /// Reloads asked for.
+    pub reloads: u64,
+    /// Why the last one was refused; `null`: it was not.
+    pub refused: Option<String>,
+    /// Tables that have changed and are taken at the next restart only.
+    pub waiting: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -205,6 +218,7 @@ pub(super) struct Gatherer {
     began: Moment,
     machine: Option<Probes>,
     lists: Option<ListPart>,
+    pub configuration: ConfigurationHealth,
 }
 
 impl Gatherer {
@@ -229,6 +243,7 @@ impl Gatherer {
             began,
             machine: Probes::open(),
             lists: None,
+            configuration: ConfigurationHealth::default(),
         }
     }
 
@@ -253,7 +268,8 @@ impl Gatherer {
         for part in &self.cameras {
             judge_camera(part, now, &mut problems);
         }
-        self.doors.iter().for_each(|door| judge_gate(door, &mut problems));
+        let doors = self.doors.all();
+        doors.iter().for_each(|door| judge_gate(door, &mut problems));
         judge_journal(&snapshot, &mut problems);
         if let Some(lists) = &self.lists {
             judge_lists(lists, &mut problems);
@@ -282,6 +298,15 @@ impl Gatherer {
                 mib: images.bytes >> 20,
             }
         });
+        judge_configuration(&self.configuration, &mut problems);
+        if !examine::is_clock_set(self.clock.wall()) {
+            let words = "the clock has never been set: times are wrong, and schedules with them";
+            problems.push((Verdict::Degraded, words.to_owned()));
+        }
+        let machine = self.machine.as_mut().map(|probes| probes.machine(&self.journal_path));
+        if let Some(machine) = &machine {
+            judge_machine(machine, &mut problems);
+        }
         problems.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
         Health {
             v: 1,
@@ -291,7 +316,7 @@ impl Gatherer {
             uptime_s: now.since(self.began).as_secs(),
             cameras,
             lists: self.lists.as_ref().map(|lists| list_health(&lists.stats)),
-            gates: self.doors.iter().map(gate).collect(),
+            gates: doors.iter().map(|door| gate(door)).collect(),
             journal: JournalHealth {
                 recorded: snapshot.recorded,
                 queued: snapshot.queued,
@@ -309,7 +334,8 @@ impl Gatherer {
             hailo,
             broker: broker.as_ref().map(|broker| broker.state.as_str()),
             mqtt: broker.map(mqtt),
-            machine: self.machine.as_mut().map(|probes| probes.machine(&self.journal_path)),
+            machine,
+            configuration: self.configuration.clone(),
         }
     }
 }
@@ -486,6 +512,27 @@ fn judge_journal(journal: &journal::Snapshot, problems: &mut Vec<(Verdict, Strin
     }
 }
 
+fn judge_machine(machine: &Machine, problems: &mut Vec<(Verdict, String)>) {
+    let troubles = [
+        (machine.under_voltage, "the board gets too little voltage: see `amslpr doctor`"),
+        (machine.throttled, "the processor is slowed down, by heat or by its supply: see `amslpr doctor`"),
+    ];
+    for (_, words) in troubles.iter().filter(|(trouble, _)| *trouble == Some(true)) {
+        problems.push((Verdict::Degraded, (*words).to_owned()));
+    }
+}
+
+fn judge_configuration(about: &ConfigurationHealth, problems: &mut Vec<(Verdict, String)>) {
+    if let Some(why) = &about.refused {
+        let words = format!("the last reload was refused, the configuration of before is in use: {why}");
+        problems.push((Verdict::Degraded, words));
+    }
+    if !about.waiting.is_empty() {
+        let words = format!("changed, and waiting for a restart: {}", about.waiting.join("; "));
+        problems.push((Verdict::Degraded, words));
+    }
+}
+
 fn list_health(stats: &ListStats) -> ListHealth {
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     ListHealth { entries: read(&stats.entries), odd: read(&stats.odd), swaps: read(&stats.swaps) }
@@ -546,23 +593,4 @@ impl Health {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_verdict_that_flaps_is_recorded_once_a_minute_and_what_lasts_is_recorded() {
-        let mut chronicle = Chronicle::default();
-        let mut recorded = Vec::new();
-        for second in 0..200_u64 {
-            let verdict = match second {
-                0..130 if second % 2 == 1 => Verdict::Degraded,
-                0..130 => Verdict::Ok,
-                _ => Verdict::Failed,
-            };
-            if chronicle.takes(verdict, Moment::from_micros(second * 1_000_000)) {
-                recorded.push((second, verdict.as_str()));
-            }
-        }
-        assert_eq!(recorded, [(0, "ok"), (61, "degraded"), (122, "ok"), (182, "failed")]);
-    }
-}
+mod tests;

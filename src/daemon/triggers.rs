@@ -1,7 +1,10 @@
 //! What wakes a camera from outside: a loop in the road, a command. How long a camera that is awake is looked at is
 //! `capture`'s business.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use serde_json::json;
 
@@ -30,6 +33,16 @@ const BY_COMMAND: Duration = Duration::from_secs(10);
 pub(super) struct Sleeper {
     pub camera: CameraId,
     pub attention: Arc<Attention>,
+}
+
+/// The cameras that can be woken, as they are now: a reload exchanges them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sleepers(Arc<RwLock<Vec<Sleeper>>>);
+
+impl Sleepers {
+    pub(super) fn are(&self, sleepers: Vec<Sleeper>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = sleepers;
+    }
 }
 
 /// Watches an input for as long as the daemon runs.
@@ -75,11 +88,12 @@ fn follow(
 }
 
 /// `camera/trigger` over MQTT.
-pub(super) fn handler(sleepers: Vec<Sleeper>, clock: Arc<dyn Clock>) -> Handler {
+pub(super) fn handler(sleepers: Sleepers, clock: Arc<dyn Clock>) -> Handler {
     Box::new(move |command| {
         let Request::Trigger { camera } = &command.request else {
             return Outcome::Failed(format!("{} wakes no camera", command.request.verb()));
         };
+        let sleepers = sleepers.0.read().unwrap_or_else(PoisonError::into_inner);
         match sleepers.iter().find(|sleeper| sleeper.camera.as_str() == camera) {
             Some(sleeper) => {
                 sleeper.attention.wake_until(clock.now() + BY_COMMAND);
@@ -113,7 +127,9 @@ mod tests {
         };
         let sleepers = vec![sleeper("in"), sleeper("out")];
         let clock = Arc::new(ManualClock::at(jiff::Timestamp::UNIX_EPOCH));
-        let mut handle = handler(sleepers.clone(), clock);
+        let awake = Sleepers::default();
+        awake.are(sleepers.clone());
+        let mut handle = handler(awake, clock);
         let mut ask = |camera: &str| {
             handle(&Command {
                 id: "a".to_owned(),

@@ -27,7 +27,7 @@ mod sensor;
 mod status;
 pub mod wiegand;
 
-pub use line::{Address, LineError, Pull, Wiring, bring_to_rest};
+pub use line::{Address, LineError, Pull, Wiring, bring_to_rest, user_of};
 pub use machine::{LONGEST_VALIDITY, Memory, State};
 pub use order::Order;
 pub use output::{Outlet, Sensing, Settings as Output};
