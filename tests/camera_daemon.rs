@@ -13,10 +13,11 @@ use std::{
 };
 
 use amslpr::clock::{Clock, SystemClock};
-use broker::{Mosquitto, Sending, Subscriber, wait_for};
+use broker::{Mosquitto, Sending, Subscriber};
 use rtsp_server::{
     Server,
     proxy::{Proxy, Way},
+    wait_for,
 };
 
 struct Daemon(Child);

@@ -180,6 +180,9 @@ fn a_camera_that_lies_is_found_out() {
     let other = vec![0x26, 0x01, 0xaf, 0x09, 0x40, 0xf3, 0xb8];
     let other = words(Script { description, payloads: vec![other], ..Script::default() });
     assert!(other.starts_with("rtsp://127.0.0.1:"), "{other}");
+    let broken = vec!["a=rtpmap:96 H264/90000".to_owned(), "artpmap".to_owned()];
+    let broken = words(Script { description: broken, ..Script::default() });
+    assert!(broken.contains("no description (\"artpmap\")"), "{broken}");
 }
 
 #[test]

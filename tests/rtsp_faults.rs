@@ -145,6 +145,7 @@ fn five_hundred_faults_in_a_row_leave_nothing_behind() {
     }
     // What was going on at the last fault has to end.
     (0..50).for_each(|_| drop(rig.frame()));
+    wait_for("one connection", || rig.proxy.open() == 1);
     let (first, last) = (first.unwrap(), footprint());
     for way in Way::FAULTS {
         let mut of: Vec<_> = times.iter().filter(|(w, _)| *w == way).map(|(_, took)| *took).collect();

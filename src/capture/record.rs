@@ -29,6 +29,8 @@ const BASE: Rational = Rational(1, 90_000);
 const REORDER: i64 = 18_000;
 /// Quality of JPEGs that are made here.
 const QUALITY: u8 = 92;
+/// No size of a picture is too large to be written down; the library knows no larger number.
+const MOST_PIXELS: u64 = 0x7fff_ffff;
 /// A camera that gives no key frame for this long is given up.
 const NO_KEY: Duration = Duration::from_secs(60);
 
@@ -54,7 +56,7 @@ pub fn network(
     });
     let mut decoder = match encoding {
         Encoding::Video(codec) => {
-            let opened = H26x::open(codec, u64::from(u32::MAX));
+            let opened = H26x::open(codec, MOST_PIXELS);
             Some(opened.map_err(|fault| CaptureError::new(name.display(), fault))?)
         }
         Encoding::Jpeg => None,

@@ -13,7 +13,7 @@ use crate::{detect::Detection, geometry::Rect};
 pub struct Look {
     /// Height of the plate in pixels.
     pub height: f32,
-    /// Focus of the plate, 0 to about 1; `None` where it was not read.
+    /// Focus of the plate, see [`super::Quality`]; `None` where it was not read.
     pub sharpness: Option<f32>,
     /// How far it leans, in degrees; clockwise is positive.
     pub roll: f32,
@@ -55,6 +55,9 @@ pub struct Finding {
 /// Heights from which on plates are read well, and just so. A reader gets hardly any text right below 10 pixels.
 const GOOD_HEIGHT: f32 = 20.0;
 const LEAST_HEIGHT: f32 = 14.0;
+/// Plates that are read surely (0.95 and more) have 0.04 to 0.33 in photographs of all kinds, smeared ones 0.01.
+const SHARP: f32 = 0.04;
+const BLURRED: f32 = 0.02;
 /// More pixels than this are wasted: the same lens could see more road.
 const PLENTY: f32 = 80.0;
 
@@ -117,7 +120,7 @@ impl Look {
             findings.push(finding(
                 "sharpness",
                 format!("{sharpness:.2}"),
-                rising(sharpness, 0.25, 0.45),
+                rising(sharpness, BLURRED, SHARP),
                 advice,
             ));
         }
@@ -223,7 +226,7 @@ mod tests {
         check(look(STRAIGHT, bars, 0.7), Grade::Pass, "");
         let small = STRAIGHT.map(|(x, y)| (x / 2.0, 100.0 + (y - 100.0) / 2.3));
         check(look(small, bars, 0.7), Grade::Fail, "go nearer 1.8 times");
-        check(look(STRAIGHT, bars, 0.1), Grade::Fail, "focus the lens");
+        check(look(STRAIGHT, bars, 0.01), Grade::Fail, "focus the lens");
         let leaning = [(100.0, 100.0), (215.0, 130.0), (208.0, 156.0), (93.0, 126.0)];
         check(look(leaning, bars, 0.7), Grade::Fair, "turn the camera");
         let sideways = [(100.0, 100.0), (180.0, 104.0), (180.0, 124.0), (100.0, 134.0)];
@@ -234,7 +237,7 @@ mod tests {
 
     #[test]
     fn the_shutter_is_the_shorter_the_faster_the_vehicle() {
-        assert_eq!(1.0 / shutter(45.0).as_secs_f32(), 495.0);
+        assert_eq!((1.0 / shutter(45.0).as_secs_f32()).round(), 495.0);
         assert_eq!(shutter(0.0), shutter(1.0));
     }
 

@@ -22,7 +22,7 @@ pub(crate) enum Way {
     Cut = 1,
     /// Connections stay, nothing comes any more, new ones are answered by nobody: the machine behind is gone.
     HalfOpen = 2,
-    /// What the camera sends comes 400 ms late.
+    /// What the camera sends comes 150 ms late.
     Slow = 3,
     /// Some of what the camera sends is replaced by noise.
     Garbage = 4,
@@ -76,6 +76,11 @@ impl Proxy {
 
     pub(crate) fn set(&self, way: Way) {
         self.shared.way.store(way as u8, Ordering::SeqCst);
+    }
+
+    /// Connections that are open.
+    pub(crate) fn open(&self) -> usize {
+        self.shared.open.load(Ordering::SeqCst)
     }
 
     /// Connections that were accepted so far, whatever became of them.
@@ -144,7 +149,7 @@ impl Shared {
     fn pump(&self, mut from: TcpStream, mut to: TcpStream, from_camera: bool, was_half_open: &AtomicBool) {
         let clock = SystemClock::start();
         from.set_read_timeout(Some(GLANCE)).unwrap();
-        let mut bytes = [0; 4096];
+        let mut bytes = vec![0; 64 << 10];
         let mut carried = 0u64;
         while !self.stop.load(Ordering::SeqCst) {
             let way = self.way();
@@ -174,7 +179,7 @@ impl Shared {
                     was_half_open.store(true, Ordering::SeqCst);
                     continue;
                 }
-                (Way::Slow, true) => clock.sleep(Duration::from_millis(400)),
+                (Way::Slow, true) => clock.sleep(Duration::from_millis(150)),
                 (Way::Garbage, true) => {
                     let mut dice = carried.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
                     for byte in bytes.iter_mut() {

@@ -64,7 +64,11 @@ struct Camera {
 
 impl Camera {
     fn new() -> Self {
-        let mut camera = Self { judge: Judge::new(Settings::default()), n: 0 };
+        Self::with(Settings::default())
+    }
+
+    fn with(settings: Settings) -> Self {
+        let mut camera = Self { judge: Judge::new(settings), n: 0 };
         assert_eq!(camera.shows(STREET, 30), Condition::Fine);
         camera
     }
@@ -103,7 +107,7 @@ fn the_day_going_by_is_nothing_to_speak_of() {
     let mut camera = Camera::new();
     for step in 0..40 {
         let light = 1.0 - 0.7 * (step as f32 / 40.0);
-        assert_eq!(camera.shows(Scene { light, ..STREET }, 15), Condition::Fine, "light {light}");
+        assert_eq!(camera.shows(Scene { light, ..STREET }, 6), Condition::Fine, "light {light}");
     }
     assert_eq!(
         camera.shows(Scene { light: 0.4, noise: 8.0, ..STREET }, 60),
@@ -142,10 +146,10 @@ fn a_clock_in_a_masked_corner_does_not_hide_a_frozen_picture() {
 
 #[test]
 fn a_new_view_is_got_used_to() {
-    let mut camera = Camera::new();
+    let mut camera = Camera::with(Settings { used_to_after: Duration::from_secs(60), ..Settings::default() });
     let turned = Scene { shift: 90, ..STREET };
-    assert_eq!(camera.shows(turned, 60), Condition::Moved);
-    assert_eq!(camera.shows(turned, 1_900), Condition::Fine);
+    assert_eq!(camera.shows(turned, 40), Condition::Moved);
+    assert_eq!(camera.shows(turned, 90), Condition::Fine);
     assert_eq!(camera.shows(STREET, 60), Condition::Moved, "and turning it back is a move");
 }
 

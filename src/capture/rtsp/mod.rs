@@ -3,6 +3,7 @@
 //! ```text
 //! address    where it is, who asks; never shown with credentials
 //! decoder    units to pictures
+//! vet        a first look at what the camera says of itself
 //! ```
 //!
 //! The connection lives in a small runtime of the camera's own thread, which is driven only while the thread waits
@@ -10,6 +11,7 @@
 
 mod address;
 mod decoder;
+mod vet;
 
 use std::{sync::Arc, time::Duration};
 
@@ -86,6 +88,8 @@ pub struct Rtsp {
     origin: Origin,
     /// How long the last successful opening took.
     took: Option<Duration>,
+    /// Its description was looked at, and the last opening worked.
+    vetted: bool,
 }
 
 /// A stream that was offered and set up, and what decodes it.
@@ -99,7 +103,7 @@ struct Connected {
 
 impl Rtsp {
     pub fn new(settings: Settings, origin: Origin) -> Self {
-        Self { settings, origin, took: None }
+        Self { settings, origin, took: None, vetted: false }
     }
 
     fn failed(&self, fault: Fault) -> CaptureError {
@@ -109,6 +113,9 @@ impl Rtsp {
     /// Describe, set up, play; and what decodes the stream that was offered.
     async fn connect(&self, group: Arc<SessionGroup>) -> Result<Connected, Fault> {
         let settings = &self.settings;
+        if !self.vetted {
+            vet::vet(settings).await?;
+        }
         let credentials = settings.credentials.as_ref().map(|credentials| retina::client::Credentials {
             username: credentials.user.clone(),
             password: credentials.password.expose().to_owned(),
@@ -201,7 +208,7 @@ impl Rtsp {
             .map_err(|error| CaptureError::io(&self.settings.address, error))?;
         let group = Arc::new(SessionGroup::default());
         let began = self.origin.clock.now();
-        let connected = runtime.block_on(async {
+        let connected: Result<Connected, Fault> = runtime.block_on(async {
             tokio::select! {
                 connected = self.connect_patiently(&group) => connected,
                 () = tokio::time::sleep(self.settings.open_timeout) => {
@@ -210,6 +217,7 @@ impl Rtsp {
                 () = stop.stopped() => Err(Fault::Connection("was stopped while it was being opened".to_owned())),
             }
         });
+        self.vetted = connected.is_ok();
         let Connected { demuxed, decoder, encoding, index } = match connected {
             Ok(connected) => connected,
             Err(fault) => {
