@@ -97,7 +97,7 @@ async fn ask(
     request.push_str("\r\n");
     stream.write_all(request.as_bytes()).await.map_err(lost)?;
     let mut bytes = Vec::new();
-    let mut part = [0; 4096];
+    let mut part = vec![0; 4096];
     loop {
         if let Some((head, body)) = halves(&bytes) {
             let (mut answer, length) = parse(head)?;
