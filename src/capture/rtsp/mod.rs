@@ -88,7 +88,7 @@ pub struct Rtsp {
     origin: Origin,
     /// How long the last successful opening took.
     took: Option<Duration>,
-    /// Its description was looked at, and the last opening worked.
+    /// Its description was looked at, and the library could work with it.
     vetted: bool,
 }
 
@@ -113,9 +113,11 @@ impl Rtsp {
     /// Describe, set up, play; and what decodes the stream that was offered.
     async fn connect(&self, group: Arc<SessionGroup>) -> Result<Connected, Fault> {
         let settings = &self.settings;
-        if !self.vetted {
-            vet::vet(settings).await?;
-        }
+        // Kept until the library has its own: a server may tear down what nobody holds, and refuse the next one then.
+        let held = match self.vetted {
+            true => None,
+            false => Some(vet::vet(settings).await?),
+        };
         let credentials = settings.credentials.as_ref().map(|credentials| retina::client::Credentials {
             username: credentials.user.clone(),
             password: credentials.password.expose().to_owned(),
@@ -146,6 +148,7 @@ impl Rtsp {
         let playing = session.play(PlayOptions::default()).await.map_err(|error| fault(&error))?;
         let demuxed = playing.demuxed().map_err(|error| fault(&error))?;
         check_size(&demuxed, index, settings.max_pixels)?;
+        drop(held);
         Ok(Connected { demuxed, decoder, encoding, index })
     }
 
@@ -217,7 +220,7 @@ impl Rtsp {
                 () = stop.stopped() => Err(Fault::Connection("was stopped while it was being opened".to_owned())),
             }
         });
-        self.vetted = connected.is_ok();
+        self.vetted |= connected.is_ok();
         let Connected { demuxed, decoder, encoding, index } = match connected {
             Ok(connected) => connected,
             Err(fault) => {

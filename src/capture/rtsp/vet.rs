@@ -1,8 +1,8 @@
 //! A first look at a camera's description, before the library sees it: the library's parser ends the whole process at a
 //! line that is none, and one broken camera must not take the others along.
 //!
-//! Asks for the description as the library does, looks at its lines, and goes away. Bounded in bytes; whoever calls
-//! bounds the time.
+//! Asks for the description as the library does and looks at its lines; once, until a stream has been opened. Bounded
+//! in bytes; whoever calls bounds the time.
 
 use http_auth::{PasswordClient, PasswordParams};
 use tokio::{
@@ -18,8 +18,8 @@ const LARGEST: usize = 128 << 10;
 const RTSP_PORT: u16 = 554;
 
 /// Refuses a camera whose description the library must not see. Everything else that may be wrong with it is left to
-/// the library, which has the better words.
-pub(super) async fn vet(settings: &Settings) -> Result<(), Fault> {
+/// the library, which has the better words. Returns the connection.
+pub(super) async fn vet(settings: &Settings) -> Result<TcpStream, Fault> {
     let url = &settings.address.0;
     let port = url.port().unwrap_or(RTSP_PORT);
     let connected = match url.host() {
@@ -36,7 +36,7 @@ pub(super) async fn vet(settings: &Settings) -> Result<(), Fault> {
         && let Some(credentials) = &settings.credentials
     {
         // A scheme that is not known here is the library's to complain about.
-        let Ok(mut client) = PasswordClient::try_from(challenge.as_str()) else { return Ok(()) };
+        let Ok(mut client) = PasswordClient::try_from(challenge.as_str()) else { return Ok(stream) };
         let response = client.respond(&PasswordParams {
             username: &credentials.user,
             password: credentials.password.expose(),
@@ -44,14 +44,17 @@ pub(super) async fn vet(settings: &Settings) -> Result<(), Fault> {
             method: "DESCRIBE",
             body: Some(&[]),
         });
-        let Ok(response) = response else { return Ok(()) };
+        let Ok(response) = response else { return Ok(stream) };
         answer = ask(&mut stream, url.as_str(), 2, Some(&response)).await?;
         // Asked once: the library would knock with the same password again.
         if answer.status == 401 {
             return Err(Fault::Unauthorised);
         }
     }
-    if answer.status == 200 { check(&answer.body) } else { Ok(()) }
+    if answer.status == 200 {
+        check(&answer.body)?;
+    }
+    Ok(stream)
 }
 
 /// A line is a letter, an equals sign and the rest.
@@ -97,7 +100,7 @@ async fn ask(
     request.push_str("\r\n");
     stream.write_all(request.as_bytes()).await.map_err(lost)?;
     let mut bytes = Vec::new();
-    let mut part = [0; 4096];
+    let mut part = vec![0; 4096];
     loop {
         if let Some((head, body)) = halves(&bytes) {
             let (mut answer, length) = parse(head)?;
