@@ -55,6 +55,7 @@ complete -c amslpr -n "__fish_amslpr_using_subcommand run" -l quiet -d 'Do not p
 complete -c amslpr -n "__fish_amslpr_using_subcommand run" -s h -l help -d 'Print help'
 complete -c amslpr -n "__fish_amslpr_using_subcommand run" -s V -l version -d 'Print version'
 complete -c amslpr -n "__fish_amslpr_using_subcommand status" -l config -d 'The main configuration file, which says where the daemon listens' -r -F
+complete -c amslpr -n "__fish_amslpr_using_subcommand status" -l socket -d 'Where it listens, whatever the configuration says' -r -F
 complete -c amslpr -n "__fish_amslpr_using_subcommand status" -l json -d 'The report as the daemon publishes it, as one JSON object'
 complete -c amslpr -n "__fish_amslpr_using_subcommand status" -s h -l help -d 'Print help'
 complete -c amslpr -n "__fish_amslpr_using_subcommand status" -s V -l version -d 'Print version'
