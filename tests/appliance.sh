@@ -40,7 +40,7 @@ version=$(sed -n 's/^Version: //p' "$earlier/DEBIAN/control")
 sed -i "s/^Version: .*/Version: $version~earlier/" "$earlier/DEBIAN/control"
 echo '# as it was shipped earlier' >>"$earlier/etc/amslpr/amslpr.toml"
 sed -i "s#^[0-9a-f]*  etc/amslpr/amslpr.toml#$(md5sum <"$earlier/etc/amslpr/amslpr.toml" | cut -c1-32)  etc/amslpr/amslpr.toml#" "$earlier/DEBIAN/md5sums"
-dpkg-deb --root-owner-group --build "$earlier" "target/debian/amslpr_$version~earlier_$arch.deb" >/dev/null
+dpkg-deb -Zgzip -z1 --root-owner-group --build "$earlier" "target/debian/amslpr_$version~earlier_$arch.deb" >/dev/null
 debian/repository >/dev/null
 
 # The machine's disk, without amslpr: what amslpr depends on is there already, so that only it has to come by apt.
@@ -65,8 +65,9 @@ if [ ! -e "$base" ]; then
 		Wants=network-online.target
 		[Service]
 		Type=idle
-		StandardOutput=journal+console
-		StandardError=journal+console
+		StandardOutput=tty
+		StandardError=tty
+		TTYPath=/dev/console
 		EnvironmentFile=-/etc/appliance
 		ExecStart=/bin/sh -c 'for word in $(cat /proc/cmdline); do case $word in appliance.*) eval "$${word#appliance.}";; esac; done; export stage server; wget -qO /root/start.sh $server/start.sh; exec sh /root/start.sh'
 		[Install]

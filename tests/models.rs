@@ -257,13 +257,13 @@ fn the_shipped_networks_load_and_find_and_read_a_rendered_plate() {
 fn the_shipped_reader_says_what_it_said_where_it_was_trained() {
     let house = Path::new(env!("CARGO_MANIFEST_DIR"));
     let said: serde_json::Value =
-        serde_json::from_slice(&fs::read(house.join("tests/fixtures/parity.json")).unwrap()).unwrap();
+        serde_json::from_slice(&fs::read(house.join("tests/models/parity.json")).unwrap()).unwrap();
     let description = model::find(Some(&house.join("models"))).unwrap().description(Task::Read).unwrap();
     let network = format!("{:x}", sha2::Sha256::digest(fs::read(&description.file).unwrap()));
     assert_eq!(said["network"], network, "parity.json is of another network: run `python -m reader.parity`");
     let alphabet: Vec<char> = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ".chars().collect();
     let input = description.input.size;
-    let crops = image::open(house.join("tests/fixtures/parity.png")).unwrap().into_luma8();
+    let crops = image::open(house.join("tests/models/parity.png")).unwrap().into_luma8();
     let mut engine = CpuEngine::new(Weights::load(description).unwrap(), 1);
     let mut outputs = Vec::new();
     let texts = said["texts"].as_array().unwrap();

@@ -16,6 +16,9 @@ _amslpr() {
             ",$1")
                 cmd="amslpr"
                 ;;
+            amslpr,aim)
+                cmd="amslpr__subcmd__aim"
+                ;;
             amslpr,bench)
                 cmd="amslpr__subcmd__bench"
                 ;;
@@ -51,6 +54,12 @@ _amslpr() {
                 ;;
             amslpr,read)
                 cmd="amslpr__subcmd__read"
+                ;;
+            amslpr,record)
+                cmd="amslpr__subcmd__record"
+                ;;
+            amslpr,replay)
+                cmd="amslpr__subcmd__replay"
                 ;;
             amslpr,run)
                 cmd="amslpr__subcmd__run"
@@ -118,11 +127,17 @@ _amslpr() {
             amslpr__subcmd__config__subcmd__help,show)
                 cmd="amslpr__subcmd__config__subcmd__help__subcmd__show"
                 ;;
+            amslpr__subcmd__doctor,cameras)
+                cmd="amslpr__subcmd__doctor__subcmd__cameras"
+                ;;
             amslpr__subcmd__doctor,hailo)
                 cmd="amslpr__subcmd__doctor__subcmd__hailo"
                 ;;
             amslpr__subcmd__doctor,help)
                 cmd="amslpr__subcmd__doctor__subcmd__help"
+                ;;
+            amslpr__subcmd__doctor__subcmd__help,cameras)
+                cmd="amslpr__subcmd__doctor__subcmd__help__subcmd__cameras"
                 ;;
             amslpr__subcmd__doctor__subcmd__help,hailo)
                 cmd="amslpr__subcmd__doctor__subcmd__help__subcmd__hailo"
@@ -147,6 +162,9 @@ _amslpr() {
                 ;;
             amslpr__subcmd__gate__subcmd__help,release)
                 cmd="amslpr__subcmd__gate__subcmd__help__subcmd__release"
+                ;;
+            amslpr__subcmd__help,aim)
+                cmd="amslpr__subcmd__help__subcmd__aim"
                 ;;
             amslpr__subcmd__help,bench)
                 cmd="amslpr__subcmd__help__subcmd__bench"
@@ -184,6 +202,12 @@ _amslpr() {
             amslpr__subcmd__help,read)
                 cmd="amslpr__subcmd__help__subcmd__read"
                 ;;
+            amslpr__subcmd__help,record)
+                cmd="amslpr__subcmd__help__subcmd__record"
+                ;;
+            amslpr__subcmd__help,replay)
+                cmd="amslpr__subcmd__help__subcmd__replay"
+                ;;
             amslpr__subcmd__help,run)
                 cmd="amslpr__subcmd__help__subcmd__run"
                 ;;
@@ -214,6 +238,9 @@ _amslpr() {
             amslpr__subcmd__help__subcmd__config,show)
                 cmd="amslpr__subcmd__help__subcmd__config__subcmd__show"
                 ;;
+            amslpr__subcmd__help__subcmd__doctor,cameras)
+                cmd="amslpr__subcmd__help__subcmd__doctor__subcmd__cameras"
+                ;;
             amslpr__subcmd__help__subcmd__doctor,hailo)
                 cmd="amslpr__subcmd__help__subcmd__doctor__subcmd__hailo"
                 ;;
@@ -231,6 +258,9 @@ _amslpr() {
                 ;;
             amslpr__subcmd__help__subcmd__journal,export)
                 cmd="amslpr__subcmd__help__subcmd__journal__subcmd__export"
+                ;;
+            amslpr__subcmd__help__subcmd__journal,health)
+                cmd="amslpr__subcmd__help__subcmd__journal__subcmd__health"
                 ;;
             amslpr__subcmd__help__subcmd__journal,maintain)
                 cmd="amslpr__subcmd__help__subcmd__journal__subcmd__maintain"
@@ -274,6 +304,9 @@ _amslpr() {
             amslpr__subcmd__journal,export)
                 cmd="amslpr__subcmd__journal__subcmd__export"
                 ;;
+            amslpr__subcmd__journal,health)
+                cmd="amslpr__subcmd__journal__subcmd__health"
+                ;;
             amslpr__subcmd__journal,help)
                 cmd="amslpr__subcmd__journal__subcmd__help"
                 ;;
@@ -294,6 +327,9 @@ _amslpr() {
                 ;;
             amslpr__subcmd__journal__subcmd__help,export)
                 cmd="amslpr__subcmd__journal__subcmd__help__subcmd__export"
+                ;;
+            amslpr__subcmd__journal__subcmd__help,health)
+                cmd="amslpr__subcmd__journal__subcmd__help__subcmd__health"
                 ;;
             amslpr__subcmd__journal__subcmd__help,help)
                 cmd="amslpr__subcmd__journal__subcmd__help__subcmd__help"
@@ -368,12 +404,42 @@ _amslpr() {
 
     case "${cmd}" in
         amslpr)
-            opts="-h -V --help --version read run status passages journal explain plates check config doctor gate eval bench help"
+            opts="-h -V --help --version read run status passages journal explain plates check config doctor aim record replay gate eval bench help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__aim)
+            opts="-h -V --config --speed --for --out --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --speed)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -828,8 +894,26 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__doctor)
-            opts="-h -V --config --help --version hailo help"
+            opts="-h -V --config --help --version hailo cameras help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__doctor__subcmd__cameras)
+            opts="-h -V --config --list --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -864,8 +948,22 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__doctor__subcmd__help)
-            opts="hailo help"
+            opts="hailo cameras help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__doctor__subcmd__help__subcmd__cameras)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1076,8 +1174,22 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__help)
-            opts="read run status passages journal explain plates check config doctor gate eval bench help"
+            opts="read run status passages journal explain plates check config doctor aim record replay gate eval bench help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__help__subcmd__aim)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1244,8 +1356,22 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__help__subcmd__doctor)
-            opts="hailo"
+            opts="hailo cameras"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__help__subcmd__doctor__subcmd__cameras)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1356,7 +1482,7 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__help__subcmd__journal)
-            opts="verify backup restore export maintain erase"
+            opts="verify backup restore export health maintain erase"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1398,6 +1524,20 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__help__subcmd__journal__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__help__subcmd__journal__subcmd__health)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1607,6 +1747,34 @@ _amslpr() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        amslpr__subcmd__help__subcmd__record)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__help__subcmd__replay)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         amslpr__subcmd__help__subcmd__run)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -1636,7 +1804,7 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__journal)
-            opts="-h -V --config --journal --help --version verify backup restore export maintain erase help"
+            opts="-h -V --config --journal --help --version verify backup restore export health maintain erase help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1755,8 +1923,38 @@ _amslpr() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        amslpr__subcmd__journal__subcmd__health)
+            opts="-n -h -V --limit --config --journal --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --journal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         amslpr__subcmd__journal__subcmd__help)
-            opts="verify backup restore export maintain erase help"
+            opts="verify backup restore export health maintain erase help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1798,6 +1996,20 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__journal__subcmd__help__subcmd__export)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__journal__subcmd__help__subcmd__health)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2367,6 +2579,58 @@ _amslpr() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        amslpr__subcmd__record)
+            opts="-h -V --config --for --out --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__replay)
+            opts="-h -V --config --camera --at --json --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --camera)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         amslpr__subcmd__run)
             opts="-h -V --config --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -2386,13 +2650,17 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__status)
-            opts="-h -V --json --config --help --version"
+            opts="-h -V --json --config --socket --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -36,6 +36,9 @@ complete -c amslpr -n "__fish_amslpr_needs_command" -f -a "plates" -d 'Who is on
 complete -c amslpr -n "__fish_amslpr_needs_command" -f -a "check" -d 'Check the configuration and say everything that is wrong with it'
 complete -c amslpr -n "__fish_amslpr_needs_command" -f -a "config" -d 'Show the configuration in force, or the built-in defaults'
 complete -c amslpr -n "__fish_amslpr_needs_command" -f -a "doctor" -d 'Look at the machine and say what is wrong with it and what to do'
+complete -c amslpr -n "__fish_amslpr_needs_command" -f -a "aim" -d 'Say how good a look a camera gives at plates, and what to do about it'
+complete -c amslpr -n "__fish_amslpr_needs_command" -f -a "record" -d 'Write what a camera sees into a clip'
+complete -c amslpr -n "__fish_amslpr_needs_command" -f -a "replay" -d 'Say what a camera\'s settings make of a recording; the same every time'
 complete -c amslpr -n "__fish_amslpr_needs_command" -f -a "gate" -d 'Open a gate by hand; bring the lines of a daemon that is gone to rest'
 complete -c amslpr -n "__fish_amslpr_needs_command" -f -a "eval" -d 'Measure accuracy on pictures whose plates are known'
 complete -c amslpr -n "__fish_amslpr_needs_command" -f -a "bench" -d 'Measure speed, stage by stage'
@@ -55,6 +58,7 @@ complete -c amslpr -n "__fish_amslpr_using_subcommand run" -l quiet -d 'Do not p
 complete -c amslpr -n "__fish_amslpr_using_subcommand run" -s h -l help -d 'Print help'
 complete -c amslpr -n "__fish_amslpr_using_subcommand run" -s V -l version -d 'Print version'
 complete -c amslpr -n "__fish_amslpr_using_subcommand status" -l config -d 'The main configuration file, which says where the daemon listens' -r -F
+complete -c amslpr -n "__fish_amslpr_using_subcommand status" -l socket -d 'Where it listens, whatever the configuration says' -r -F
 complete -c amslpr -n "__fish_amslpr_using_subcommand status" -l json -d 'The report as the daemon publishes it, as one JSON object'
 complete -c amslpr -n "__fish_amslpr_using_subcommand status" -s h -l help -d 'Print help'
 complete -c amslpr -n "__fish_amslpr_using_subcommand status" -s V -l version -d 'Print version'
@@ -69,17 +73,18 @@ complete -c amslpr -n "__fish_amslpr_using_subcommand passages" -l json -d 'One 
 complete -c amslpr -n "__fish_amslpr_using_subcommand passages" -l per-day -d 'Count them by day instead of listing them'
 complete -c amslpr -n "__fish_amslpr_using_subcommand passages" -s h -l help -d 'Print help'
 complete -c amslpr -n "__fish_amslpr_using_subcommand passages" -s V -l version -d 'Print version'
-complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export maintain erase help" -l config -d 'The daemon\'s configuration, which names the journal' -r -F
-complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export maintain erase help" -l journal -d 'A journal file, whatever the configuration says' -r -F
-complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export maintain erase help" -s h -l help -d 'Print help'
-complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export maintain erase help" -s V -l version -d 'Print version'
-complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export maintain erase help" -f -a "verify" -d 'Check a journal, or a copy of one: its structure, and that nothing in it was changed, taken out or added'
-complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export maintain erase help" -f -a "backup" -d 'Copy the journal while the daemon writes it; compressed if the name ends with .gz'
-complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export maintain erase help" -f -a "restore" -d 'Put a backup in the journal\'s place; the journal that was there is kept beside it'
-complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export maintain erase help" -f -a "export" -d 'Print passages as CSV or JSON, oldest last'
-complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export maintain erase help" -f -a "maintain" -d 'Check the file, refresh the search planner\'s figures, give free space back to the disk'
-complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export maintain erase help" -f -a "erase" -d 'Erase a plate from every passage that names it, images included. The passages stay, without text; so does the proof that nothing else was changed. Lists are left alone: see `amslpr plates`'
-complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export maintain erase help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health maintain erase help" -l config -d 'The daemon\'s configuration, which names the journal' -r -F
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health maintain erase help" -l journal -d 'A journal file, whatever the configuration says' -r -F
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health maintain erase help" -s h -l help -d 'Print help'
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health maintain erase help" -s V -l version -d 'Print version'
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health maintain erase help" -f -a "verify" -d 'Check a journal, or a copy of one: its structure, and that nothing in it was changed, taken out or added'
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health maintain erase help" -f -a "backup" -d 'Copy the journal while the daemon writes it; compressed if the name ends with .gz'
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health maintain erase help" -f -a "restore" -d 'Put a backup in the journal\'s place; the journal that was there is kept beside it'
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health maintain erase help" -f -a "export" -d 'Print passages as CSV or JSON, oldest last'
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health maintain erase help" -f -a "health" -d 'Print when the node\'s health changed, newest first, and what was wrong'
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health maintain erase help" -f -a "maintain" -d 'Check the file, refresh the search planner\'s figures, give free space back to the disk'
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health maintain erase help" -f -a "erase" -d 'Erase a plate from every passage that names it, images included. The passages stay, without text; so does the proof that nothing else was changed. It goes from the record of who changed lists, too; an entry stays until `amslpr plates remove`'
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health maintain erase help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from verify" -l head -d 'A head noted earlier, NUMBER:HASH as this command prints it: also check that the journal still builds on it' -r
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from verify" -l config -d 'The daemon\'s configuration, which names the journal' -r -F
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from verify" -l journal -d 'A journal file, whatever the configuration says' -r -F
@@ -104,6 +109,11 @@ complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_s
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from export" -l journal -d 'A journal file, whatever the configuration says' -r -F
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from export" -s h -l help -d 'Print help'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from export" -s V -l version -d 'Print version'
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from health" -s n -l limit -d 'At most so many' -r
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from health" -l config -d 'The daemon\'s configuration, which names the journal' -r -F
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from health" -l journal -d 'A journal file, whatever the configuration says' -r -F
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from health" -s h -l help -d 'Print help'
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from health" -s V -l version -d 'Print version'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from maintain" -l config -d 'The daemon\'s configuration, which names the journal' -r -F
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from maintain" -l journal -d 'A journal file, whatever the configuration says' -r -F
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from maintain" -s h -l help -d 'Print help'
@@ -117,8 +127,9 @@ complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_s
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from help" -f -a "backup" -d 'Copy the journal while the daemon writes it; compressed if the name ends with .gz'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Put a backup in the journal\'s place; the journal that was there is kept beside it'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from help" -f -a "export" -d 'Print passages as CSV or JSON, oldest last'
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from help" -f -a "health" -d 'Print when the node\'s health changed, newest first, and what was wrong'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from help" -f -a "maintain" -d 'Check the file, refresh the search planner\'s figures, give free space back to the disk'
-complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from help" -f -a "erase" -d 'Erase a plate from every passage that names it, images included. The passages stay, without text; so does the proof that nothing else was changed. Lists are left alone: see `amslpr plates`'
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from help" -f -a "erase" -d 'Erase a plate from every passage that names it, images included. The passages stay, without text; so does the proof that nothing else was changed. It goes from the record of who changed lists, too; an entry stays until `amslpr plates remove`'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c amslpr -n "__fish_amslpr_using_subcommand explain" -l config -d 'The daemon\'s configuration, which names the journal and the lists' -r -F
 complete -c amslpr -n "__fish_amslpr_using_subcommand explain" -l journal -d 'A journal file, whatever the configuration says' -r -F
@@ -203,17 +214,40 @@ complete -c amslpr -n "__fish_amslpr_using_subcommand config; and __fish_seen_su
 complete -c amslpr -n "__fish_amslpr_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "defaults" -d 'Every key with its default and what it is for, as comments of a configuration file'
 complete -c amslpr -n "__fish_amslpr_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "show" -d 'Every key with the value in force and the file and line that said it; problems go to stderr'
 complete -c amslpr -n "__fish_amslpr_using_subcommand config; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and not __fish_seen_subcommand_from hailo help" -l config -d 'The main configuration file; conf.d/*.toml beside it is read too' -r -F
-complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and not __fish_seen_subcommand_from hailo help" -s h -l help -d 'Print help'
-complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and not __fish_seen_subcommand_from hailo help" -s V -l version -d 'Print version'
-complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and not __fish_seen_subcommand_from hailo help" -f -a "hailo" -d 'The Hailo: slot, driver, library, firmware, chip, networks, and a picture through each of them'
-complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and not __fish_seen_subcommand_from hailo help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and not __fish_seen_subcommand_from hailo cameras help" -l config -d 'The main configuration file; conf.d/*.toml beside it is read too' -r -F
+complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and not __fish_seen_subcommand_from hailo cameras help" -s h -l help -d 'Print help'
+complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and not __fish_seen_subcommand_from hailo cameras help" -s V -l version -d 'Print version'
+complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and not __fish_seen_subcommand_from hailo cameras help" -f -a "hailo" -d 'The Hailo: slot, driver, library, firmware, chip, networks, and a picture through each of them'
+complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and not __fish_seen_subcommand_from hailo cameras help" -f -a "cameras" -d 'The cameras: those at this machine with what they offer, and those of the configuration with what they give'
+complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and not __fish_seen_subcommand_from hailo cameras help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and __fish_seen_subcommand_from hailo" -l config -d 'The main configuration file; conf.d/*.toml beside it is read too' -r -F
 complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and __fish_seen_subcommand_from hailo" -l inside -d 'Only what calls the library, in this process'
 complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and __fish_seen_subcommand_from hailo" -s h -l help -d 'Print help'
 complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and __fish_seen_subcommand_from hailo" -s V -l version -d 'Print version'
+complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and __fish_seen_subcommand_from cameras" -l config -d 'The main configuration file; conf.d/*.toml beside it is read too' -r -F
+complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and __fish_seen_subcommand_from cameras" -l list -d 'Only list the cameras at this machine'
+complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and __fish_seen_subcommand_from cameras" -s h -l help -d 'Print help'
+complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and __fish_seen_subcommand_from cameras" -s V -l version -d 'Print version'
 complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and __fish_seen_subcommand_from help" -f -a "hailo" -d 'The Hailo: slot, driver, library, firmware, chip, networks, and a picture through each of them'
+complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and __fish_seen_subcommand_from help" -f -a "cameras" -d 'The cameras: those at this machine with what they offer, and those of the configuration with what they give'
 complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c amslpr -n "__fish_amslpr_using_subcommand aim" -l config -d 'The main configuration file; conf.d/*.toml beside it is read too' -r -F
+complete -c amslpr -n "__fish_amslpr_using_subcommand aim" -l speed -d 'How fast vehicles are where plates are read' -r
+complete -c amslpr -n "__fish_amslpr_using_subcommand aim" -l for -d 'End after this long, such as 30s; without it Ctrl-C ends' -r
+complete -c amslpr -n "__fish_amslpr_using_subcommand aim" -l out -d 'Write the last picture, with what was found painted in it, to this JPEG file' -r -F
+complete -c amslpr -n "__fish_amslpr_using_subcommand aim" -s h -l help -d 'Print help'
+complete -c amslpr -n "__fish_amslpr_using_subcommand aim" -s V -l version -d 'Print version'
+complete -c amslpr -n "__fish_amslpr_using_subcommand record" -l config -d 'The main configuration file; conf.d/*.toml beside it is read too' -r -F
+complete -c amslpr -n "__fish_amslpr_using_subcommand record" -l for -d 'How long, such as 60s' -r
+complete -c amslpr -n "__fish_amslpr_using_subcommand record" -l out -d 'The clip; .ts or .mkv is appended [default: the camera\'s name and the time]. Pictures of cars are personal data' -r -F
+complete -c amslpr -n "__fish_amslpr_using_subcommand record" -s h -l help -d 'Print help'
+complete -c amslpr -n "__fish_amslpr_using_subcommand record" -s V -l version -d 'Print version'
+complete -c amslpr -n "__fish_amslpr_using_subcommand replay" -l config -d 'The main configuration file; conf.d/*.toml beside it is read too' -r -F
+complete -c amslpr -n "__fish_amslpr_using_subcommand replay" -l camera -d 'The camera whose zones, role and lists count; may be left out if there is only one' -r
+complete -c amslpr -n "__fish_amslpr_using_subcommand replay" -l at -d 'When the recording began, such as 2026-11-27T08:00:00Z: schedules and validities go by it' -r
+complete -c amslpr -n "__fish_amslpr_using_subcommand replay" -l json -d 'Print a JSON object a passage'
+complete -c amslpr -n "__fish_amslpr_using_subcommand replay" -s h -l help -d 'Print help'
+complete -c amslpr -n "__fish_amslpr_using_subcommand replay" -s V -l version -d 'Print version'
 complete -c amslpr -n "__fish_amslpr_using_subcommand gate; and not __fish_seen_subcommand_from open release help" -s h -l help -d 'Print help'
 complete -c amslpr -n "__fish_amslpr_using_subcommand gate; and not __fish_seen_subcommand_from open release help" -s V -l version -d 'Print version'
 complete -c amslpr -n "__fish_amslpr_using_subcommand gate; and not __fish_seen_subcommand_from open release help" -f -a "open" -d 'Ask the running daemon to open a gate once. Who asked, and why, is recorded'
@@ -304,26 +338,30 @@ complete -c amslpr -n "__fish_amslpr_using_subcommand bench; and __fish_seen_sub
 complete -c amslpr -n "__fish_amslpr_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "decide" -d 'Deciding: a plate that is listed, one that is not (with its nearest miss), one that is inside; loading the lists'
 complete -c amslpr -n "__fish_amslpr_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "journal" -d 'Durable commits, look-ups by plate, bytes written'
 complete -c amslpr -n "__fish_amslpr_using_subcommand bench; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor gate eval bench help" -f -a "read" -d 'Read the plates in pictures, folders of pictures and clips'
-complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor gate eval bench help" -f -a "run" -d 'Run the daemon: capture, detect, track, read, decide, record, publish'
-complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor gate eval bench help" -f -a "status" -d 'Say how the running daemon is doing'
-complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor gate eval bench help" -f -a "passages" -d 'List the passages that the journal holds, newest first'
-complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor gate eval bench help" -f -a "journal" -d 'Look after the journal: verify, back up, restore, export, maintain, erase a plate'
-complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor gate eval bench help" -f -a "explain" -d 'Say why a passage was decided so: votes, format, list, rule, nearest miss'
-complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor gate eval bench help" -f -a "plates" -d 'Who is on which list: add, remove, list, import, export, audit, inside, left'
-complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor gate eval bench help" -f -a "check" -d 'Check the configuration and say everything that is wrong with it'
-complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor gate eval bench help" -f -a "config" -d 'Show the configuration in force, or the built-in defaults'
-complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor gate eval bench help" -f -a "doctor" -d 'Look at the machine and say what is wrong with it and what to do'
-complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor gate eval bench help" -f -a "gate" -d 'Open a gate by hand; bring the lines of a daemon that is gone to rest'
-complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor gate eval bench help" -f -a "eval" -d 'Measure accuracy on pictures whose plates are known'
-complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor gate eval bench help" -f -a "bench" -d 'Measure speed, stage by stage'
-complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor gate eval bench help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "read" -d 'Read the plates in pictures, folders of pictures and clips'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "run" -d 'Run the daemon: capture, detect, track, read, decide, record, publish'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "status" -d 'Say how the running daemon is doing'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "passages" -d 'List the passages that the journal holds, newest first'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "journal" -d 'Look after the journal: verify, back up, restore, export, maintain, erase a plate'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "explain" -d 'Say why a passage was decided so: votes, format, list, rule, nearest miss'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "plates" -d 'Who is on which list: add, remove, list, import, export, audit, inside, left'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "check" -d 'Check the configuration and say everything that is wrong with it'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "config" -d 'Show the configuration in force, or the built-in defaults'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "doctor" -d 'Look at the machine and say what is wrong with it and what to do'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "aim" -d 'Say how good a look a camera gives at plates, and what to do about it'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "record" -d 'Write what a camera sees into a clip'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "replay" -d 'Say what a camera\'s settings make of a recording; the same every time'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "gate" -d 'Open a gate by hand; bring the lines of a daemon that is gone to rest'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "eval" -d 'Measure accuracy on pictures whose plates are known'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "bench" -d 'Measure speed, stage by stage'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and not __fish_seen_subcommand_from read run status passages journal explain plates check config doctor aim record replay gate eval bench help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from journal" -f -a "verify" -d 'Check a journal, or a copy of one: its structure, and that nothing in it was changed, taken out or added'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from journal" -f -a "backup" -d 'Copy the journal while the daemon writes it; compressed if the name ends with .gz'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from journal" -f -a "restore" -d 'Put a backup in the journal\'s place; the journal that was there is kept beside it'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from journal" -f -a "export" -d 'Print passages as CSV or JSON, oldest last'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from journal" -f -a "health" -d 'Print when the node\'s health changed, newest first, and what was wrong'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from journal" -f -a "maintain" -d 'Check the file, refresh the search planner\'s figures, give free space back to the disk'
-complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from journal" -f -a "erase" -d 'Erase a plate from every passage that names it, images included. The passages stay, without text; so does the proof that nothing else was changed. Lists are left alone: see `amslpr plates`'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from journal" -f -a "erase" -d 'Erase a plate from every passage that names it, images included. The passages stay, without text; so does the proof that nothing else was changed. It goes from the record of who changed lists, too; an entry stays until `amslpr plates remove`'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from plates" -f -a "add" -d 'Put a plate on a list; a running daemon decides by it within a second'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from plates" -f -a "remove" -d 'Take plates off a list'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from plates" -f -a "list" -d 'Show every entry: of the configuration, and added'
@@ -335,6 +373,7 @@ complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subc
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "defaults" -d 'Every key with its default and what it is for, as comments of a configuration file'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from config" -f -a "show" -d 'Every key with the value in force and the file and line that said it; problems go to stderr'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from doctor" -f -a "hailo" -d 'The Hailo: slot, driver, library, firmware, chip, networks, and a picture through each of them'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from doctor" -f -a "cameras" -d 'The cameras: those at this machine with what they offer, and those of the configuration with what they give'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from gate" -f -a "open" -d 'Ask the running daemon to open a gate once. Who asked, and why, is recorded'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from gate" -f -a "release" -d 'Bring every gate\'s line to rest, for a daemon that is gone; the service does so after every stop'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from bench" -f -a "preprocess" -d 'From a 1920x1080 frame to the detector\'s input, and JPEG decoding'

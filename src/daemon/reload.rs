@@ -231,7 +231,7 @@ mod tests {
         );
         check("GPIO27", "GPIO22", "gates unwired: yard; gates wired: yard", &[]);
         check("B123ABC", "B123ABD", "lists", &[]);
-        check("", "[access]\nanti-passback = \"soft\"\n", "rules of access", &[]);
+        check("", "[access]\nlongest-stay = \"10h\"\n", "rules of access", &[]);
         check("host = \"broker\"", "host = \"other\"", "broker", &[]);
         check("", "[log]\nlevel = \"debug\"\n", "log", &[]);
         check("", "[health]\nevery = \"10s\"\n", "intervals", &[]);

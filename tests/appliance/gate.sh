@@ -32,7 +32,7 @@ if [ -e "$level" ]; then
 	check "and at rest after it" same "$(cat "$level")" 0
 fi
 expires=$(date -u -d '+20 sec' +%FT%TZ)
-check "it is opened by a command over MQTT" eval 'mosquitto_sub -t "amslpr/box/cmd/reply/#" -C 1 -W 30 >/tmp/reply & sleep 1; mosquitto_pub -V 5 -q 1 -t amslpr/box/cmd/gate/open -m "{\"id\": \"g1\", \"expires_at\": \"'"$expires"'\", \"gate\": \"north\", \"reason\": \"test\"}"; wait; cat /tmp/reply; grep -q "was asked to open" /tmp/reply'
+check "it is opened by a command over MQTT" eval 'mosquitto_sub -h 127.0.0.1 -t "amslpr/box/cmd/reply/#" -C 1 -W 30 >/tmp/reply & sleep 1; mosquitto_pub -h 127.0.0.1 -V 5 -q 1 -t amslpr/box/cmd/gate/open -m "{\"id\": \"g1\", \"expires_at\": \"'"$expires"'\", \"gate\": \"north\", \"reason\": \"test\"}"; wait; cat /tmp/reply; grep -q "was asked to open" /tmp/reply'
 if [ -e "$level" ]; then
 	sleep 6
 	amslpr gate open north --reason 'dies in the middle' >/dev/null

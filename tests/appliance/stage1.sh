@@ -38,10 +38,10 @@ check "it is not more than 1.5" eval 'awk "BEGIN { exit !($exposure <= 1.5) }"'
 
 systemctl restart amslpr
 ready=$((($(property ActiveEnterTimestampMonotonic) - $(property ExecMainStartTimestampMonotonic)) / 1000))
-say "from its start to READY: $ready ms, emulated"
+say "from its start to READY: $ready ms"
 began=$(millis)
 amslpr check --offline >/dev/null
-say "amslpr check --offline: $((($(millis) - began) * 10)) ms, emulated"
+say "amslpr check --offline: $((($(millis) - began) * 10)) ms"
 check "the manual pages are there" eval 'test -e /usr/share/man/man8/amslpr.8.gz && test -e /usr/share/man/man5/amslpr.toml.5.gz'
 check "status tells of the running daemon" eval 'amslpr status | grep -q "^verdict "'
 check "the doctor finds nothing bad" eval 'amslpr doctor'
@@ -54,6 +54,11 @@ name = "demo"
 [camera.replay]
 path = "/usr/share/doc/amslpr/examples/demo/drive-by.mp4"
 speed = "fast"
+# With nothing but recordings the daemon would end with them.
+[[camera]]
+name = "gone"
+[camera.v4l2]
+device = "/dev/video-not-there"
 DEMO
 [ -z "$vivid" ] || cat >/etc/amslpr/conf.d/yard.toml <<'YARD'
 [[camera]]
@@ -65,7 +70,7 @@ height = 360
 fps = 5
 YARD
 rm -f /tmp/messages
-mosquitto_sub -t '#' -v >/tmp/messages &
+mosquitto_sub -h 127.0.0.1 -t '#' -v >/tmp/messages &
 before=$(property MainPID)
 check "a reload takes the new cameras" systemctl reload amslpr
 check "and does not restart" same "$(property MainPID)" "$before"
@@ -99,28 +104,32 @@ check "a reload that changes the log leaves the cameras alone" eval 'journalctl 
 rm /etc/amslpr/conf.d/log.toml
 systemctl reload amslpr
 
-# Death and wedge. The camera that goes on is the one that shows life.
-if [ -n "$vivid" ]; then
-	rm /etc/amslpr/conf.d/demo.toml
-	systemctl reload amslpr
-	check "a camera that is gone from the configuration is closed" eval '! amslpr status | grep -q "demo:"'
-	check "the other one still gives frames" wait_for 60 gives_frames yard
-	killed=$(property MainPID)
-	began=$(millis)
-	kill -9 "$killed"
-	restarted() { now=$(property MainPID) && [ "$now" != 0 ] && [ "$now" != "$killed" ] && gives_frames yard; }
-	check "after kill -9 it comes back" wait_for 60 restarted
-	say "from kill -9 to frames again: $((($(millis) - began) * 10)) ms, emulated (2000 of it are the restart's pause)"
+# Death and wedge, told by a camera that gives frames: the virtual one, or a recording that begins anew.
+[ -n "$vivid" ] || cat >/etc/amslpr/conf.d/yard.toml <<'YARD'
+[[camera]]
+name = "yard"
+[camera.replay]
+path = "/usr/share/doc/amslpr/examples/demo/drive-by.mp4"
+YARD
+sed -i '/drive-by/d; s/"demo"/"other"/; s/camera.replay/camera.v4l2/; /speed/d' /etc/amslpr/conf.d/demo.toml
+systemctl reload amslpr
+check "a camera that is gone from the configuration is closed" eval '! amslpr status | grep -q "demo:"'
+check "another one gives frames" wait_for 60 gives_frames yard
+restarted() { now=$(property MainPID) && [ "$now" != 0 ] && [ "$now" != "$killed" ] && gives_frames yard; }
+killed=$(property MainPID)
+began=$(millis)
+kill -9 "$killed"
+check "after kill -9 it comes back" wait_for 60 restarted
+say "from kill -9 to frames again: $((($(millis) - began) * 10)) ms, 2000 of it are the restart's pause"
 
-	killed=$(property MainPID)
-	began=$(millis)
-	python3 ./wedge.py "$killed" "look yard" >/tmp/wedge 2>&1 &
-	check "a wedged unit leads to a restart" wait_for 90 restarted
-	took=$((($(millis) - began) / 100))
-	say "from the wedge to frames again: $took s"
-	check "within 45 s" most "$took" 45
-	check "by the watchdog" eval 'journalctl --unit amslpr --no-pager | grep -qi "watchdog"'
-fi
+killed=$(property MainPID)
+began=$(millis)
+python3 ./wedge.py "$killed" "look yard" >/tmp/wedge 2>&1 &
+check "a wedged unit leads to a restart" wait_for 90 restarted
+took=$((($(millis) - began) / 100))
+say "from the wedge to frames again: $took s"
+check "within 45 s" most "$took" 45
+check "by the watchdog" eval 'journalctl --unit amslpr --no-pager | grep -qi "watchdog"'
 
 sh ./gate.sh "$lines"
 
@@ -134,7 +143,7 @@ name = "again"
 path = "/usr/share/doc/amslpr/examples/demo/drive-by.mp4"
 speed = "fast"
 DEMO
-mosquitto_sub -t 'amslpr/box/camera/again/passage' -C 1 -W 1500 >/tmp/one &
+mosquitto_sub -h 127.0.0.1 -t 'amslpr/box/camera/again/passage' -C 1 -W 1500 >/tmp/one &
 listener=$!
 systemctl restart amslpr
 wait $listener

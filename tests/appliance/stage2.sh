@@ -4,7 +4,7 @@
 check "after the plug was pulled the service comes up by itself" wait_for 120 systemctl is-active amslpr
 up=$(($(property ActiveEnterTimestampMonotonic) / 1000))
 after=$((($(property ActiveEnterTimestampMonotonic) - $(property InactiveExitTimestampMonotonic)) / 1000))
-say "from the machine's start to READY: $up ms, $after ms of it the service's own, emulated"
+say "from the machine's start to READY: $up ms, $after ms of it the service's own"
 check "the journal is sound" amslpr journal verify
 check "what subscribers were told is in it" eval 'amslpr passages | grep -q "$(cat /root/told)"'
 

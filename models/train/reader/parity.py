@@ -1,7 +1,7 @@
 """Crops that we drew and what PyTorch reads on them: the product's engine must read the same.
 
 `python -m reader.parity` (after an export) writes parity.png, the crops one below the other, and parity.json with
-their texts into tests/fixtures; `cargo test --test models` compares, and says so when they are of another network.
+their texts into tests/models; `cargo test --test models` compares, and says so when they are of another network.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def main(argv=None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoint", type=Path, default=HOUSE / "models/train/checkpoints/reader.pt")
     parser.add_argument("--model", type=Path, default=HOUSE / "models/reader.onnx")
-    parser.add_argument("--out", type=Path, default=HOUSE / "tests/fixtures")
+    parser.add_argument("--out", type=Path, default=HOUSE / "tests/models")
     parser.add_argument("--count", type=int, default=24)
     parser.add_argument("--seed", type=int, default=5)
     args = parser.parse_args(argv)
