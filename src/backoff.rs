@@ -37,12 +37,6 @@ impl Backoff {
         wait.mul_f64(1.0 - taken)
     }
 
-    /// The longest wait, for failures that a retry does not mend soon.
-    pub fn after_refusal(&mut self, chance: f64) -> Duration {
-        self.next = self.settings.longest;
-        self.after_failure(chance)
-    }
-
     /// It works again: the next failure waits shortly.
     pub fn succeeded(&mut self) {
         self.next = self.settings.first.min(self.settings.longest);
@@ -70,7 +64,6 @@ mod tests {
         assert_eq!(waits, [1, 2, 4, 5, 5]);
         backoff.succeeded();
         assert_eq!(backoff.after_failure(0.0).as_secs(), 1);
-        assert_eq!(backoff.after_refusal(0.0).as_secs(), 5);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod rig;
 
 use std::{
     fs,
+    path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, AtomicUsize, Ordering},
@@ -338,8 +339,9 @@ fn two_hundred_crops_say_the_same_on_the_chip_and_on_the_cpu() {
     let mut detector = Detector::new(Box::new(cpu(Task::Detect)), detect::Settings::default()).unwrap();
     // Photographs where there are some; else the rendered fixtures, each plate looked at from many places.
     let photographs = std::env::var_os("AMSLPR_DATA").map(|data| {
-        let folder = std::path::Path::new(&data).join("bench-dev");
-        fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect::<Vec<_>>()
+        let within = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path());
+        let sets = within(std::path::Path::new(&data).join("bench-dev"));
+        sets.filter(|set| set.is_dir()).flat_map(within).collect::<Vec<_>>()
     });
     let fixtures = ["street-day.jpg", "two-cars.jpg", "night.jpg", "rear-two-lines.jpg"];
     let fixtures = fixtures.map(|name| house().join("tests/fixtures").join(name)).to_vec();

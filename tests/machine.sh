@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # An emulated machine: Debian's kernel, and a disk in memory with the program, its libraries and a shell. Sourced by
-# gate-machine.sh and power-cut.sh, from the top of the checkout; needs amd64, apt and root or sudo for packages.
+# gate-machine.sh, camera-machine.sh and power-cut.sh, from the top of the checkout; needs amd64, apt and root or sudo for packages.
 
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
@@ -24,7 +24,7 @@ unpack_kernel() {
 	local image headers more folder package
 	image=$(apt-cache depends linux-image-amd64 | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n1)
 	kernel=${image#linux-image-}
-	folder=$PWD/target/gate-machine/$kernel
+	folder=$PWD/target/machine/$kernel
 	root=$folder/root
 	if [ ! -e "$folder/ready" ]; then
 		rm -rf "${folder:?}"
@@ -55,6 +55,31 @@ begin_disk() {
 	done
 }
 
+# add_models FOLDER: the networks, where the package installs them.
+add_models() {
+	mkdir -p "$1/usr/share/amslpr"
+	cp -r models "$1/usr/share/amslpr/models"
+	rm -rf "$1/usr/share/amslpr/models"/{train,hailo}
+}
+
+# add_modules FOLDER MODULE...: kernel modules and those they need; "modules" lists them in the order in which they go in.
+add_modules() {
+	local disk=$1 modules file module
+	shift
+	modules=$root/lib/modules/$kernel
+	[ -d "$modules" ] || modules=$root/usr/lib/modules/$kernel
+	depmod --basedir "${modules%/lib/modules/*}" "$kernel"
+	for module in "$@"; do
+		modprobe --dirname "${modules%/lib/modules/*}" --set-version "$kernel" --show-depends "$module" | sed -n 's/^insmod \([^ ]*\).*/\1/p'
+	done | awk '!seen[$0]++' | while read -r file; do
+		case $file in
+		*.xz) xz --decompress --stdout "$file" >"$disk/$(basename "$file" .xz)" ;;
+		*) cp "$file" "$disk/" ;;
+		esac
+		basename "$file" .xz >>"$disk/modules"
+	done
+}
+
 # end_disk FOLDER INIT: packs it as FOLDER.cpio; INIT is its first process.
 end_disk() {
 	cp "$2" "$1/init"
@@ -69,4 +94,15 @@ boot() {
 	timeout "$limit" qemu-system-x86_64 -accel tcg -cpu max -smp 2 -m 1536 -nographic -no-reboot -nic none \
 		-kernel "$root/boot/vmlinuz-$kernel" -initrd "$disk.cpio" "$@" \
 		-append "console=ttyS0 loglevel=4 panic=-1 rdinit=/init $append" </dev/null 2>&1
+}
+
+# boot_and_tell DISK: boots and prints what the machine promises; the exit code says whether it kept all of it.
+boot_and_tell() {
+	local log=$1.log
+	boot "$1" "${LIMIT:-600}" "" >"$log" || true
+	tr -d '\r' <"$log" | grep -a -E '^(ok|FAILED|   )' || true
+	if ! grep -q -a '^all is well' "$log" || grep -q -a '^FAILED' "$log"; then
+		echo "the machine's own words are in $log" >&2
+		return 1
+	fi
 }

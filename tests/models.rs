@@ -23,6 +23,7 @@ use amslpr::{
     plate::Confidence,
     read::{NetworkReader, Reader},
 };
+use sha2::Digest as _;
 
 fn tiny() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/models")
@@ -249,4 +250,41 @@ fn the_shipped_networks_load_and_find_and_read_a_rendered_plate() {
     let mut reader = NetworkReader::new(Box::new(CpuEngine::new(reader, 1)), None, clock).unwrap();
     let read = reader.read(&frame, plate).unwrap().expect("the plate is read");
     assert_eq!(read.text.as_str(), "GK482TZ");
+}
+
+/// `python -m reader.parity` in models/train drew the crops and wrote down what PyTorch makes of them.
+#[test]
+fn the_shipped_reader_says_what_it_said_where_it_was_trained() {
+    let house = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let said: serde_json::Value =
+        serde_json::from_slice(&fs::read(house.join("tests/models/parity.json")).unwrap()).unwrap();
+    let description = model::find(Some(&house.join("models"))).unwrap().description(Task::Read).unwrap();
+    let network = format!("{:x}", sha2::Sha256::digest(fs::read(&description.file).unwrap()));
+    assert_eq!(said["network"], network, "parity.json is of another network: run `python -m reader.parity`");
+    let alphabet: Vec<char> = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ".chars().collect();
+    let input = description.input.size;
+    let crops = image::open(house.join("tests/models/parity.png")).unwrap().into_luma8();
+    let mut engine = CpuEngine::new(Weights::load(description).unwrap(), 1);
+    let mut outputs = Vec::new();
+    let texts = said["texts"].as_array().unwrap();
+    assert!(texts.len() >= 20);
+    for ((bytes, text), tops) in
+        crops.chunks_exact(input.area() as usize).zip(texts).zip(said["tops"].as_array().unwrap())
+    {
+        engine.run(&[InputPicture { size: input, channels: 1, bytes }], &mut outputs).unwrap();
+        let logits = &outputs[0][0];
+        let (mut read, mut previous) = (String::new(), 0);
+        for (step, top) in logits.values.chunks_exact(logits.shape[1]).zip(tops.as_array().unwrap()) {
+            let (class, value) = step.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+            assert!(
+                (f64::from(value) - top.as_f64().unwrap() / 100.0).abs() < 0.02,
+                "{text}: {value}, not {top}/100"
+            );
+            if class != previous && class > 0 {
+                read.push(alphabet[class - 1]);
+            }
+            previous = class;
+        }
+        assert_eq!(*text, read);
+    }
 }

@@ -179,7 +179,9 @@ fn all_that_the_daemon_says_fits_its_schemas_and_home_assistant_finds_it() {
         everything.arrived().iter().any(|one| one.topic.ends_with("demo/state") && one.text == word)
     };
     wait_for("the recording's state", || was("online"));
-    assert_eq!(everything.wait("amslpr/pi-1/camera/gone/state").text, "offline");
+    wait_for("a camera that is not there", || {
+        everything.last("amslpr/pi-1/camera/gone/state").is_some_and(|one| one.text == "offline")
+    });
     assert_eq!(everything.wait("amslpr/pi-1/camera/off/state").text, "disabled");
     everything.wait("amslpr/pi-1/health");
     if let Some(state) = home.rendered("gone-problem", "offline") {
@@ -211,7 +213,7 @@ fn all_that_the_daemon_says_fits_its_schemas_and_home_assistant_finds_it() {
         ("status", "s-1", "", "done"),
         ("gate/open", "g-1", ", \"gate\": \"main\"", "not-available"),
         ("plates/remove", "p-1", ", \"list\": \"a\", \"plate\": \"B1AAA\"", "refused"),
-        ("camera/trigger", "c-1", ", \"camera\": \"demo\"", "not-available"),
+        ("camera/trigger", "c-1", ", \"camera\": \"demo\"", "done"),
         ("gate/close", "g-2", "", "unknown-verb"),
     ] {
         finder.say(&format!("{BASE}/cmd/{verb}"), command(id, more), Sending::default());
@@ -357,8 +359,10 @@ fn a_live_decision_is_an_event_and_a_late_one_is_called_late() {
     decide(4);
     clock.sleep(Duration::from_millis(2100));
     mosquitto.start();
-    wait_for("the late event", || home.events("gate-in-decision").len() == 2);
-    let event = &home.events("gate-in-decision")[1];
+    // The first one may come again, if its receipt was under way when the broker died.
+    let late = || home.events("gate-in-decision").into_iter().find(|second| second["id"] != event["id"]);
+    wait_for("the late event", || late().is_some());
+    let event = late().unwrap();
     assert_eq!((event["event_type"].clone(), event["historical"].clone()), ("late".into(), true.into()));
     node.status.send_modify(|status| {
         status.cameras = vec![(CameraId::new("gate-in"), Presence::Stalled)];

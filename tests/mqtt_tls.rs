@@ -155,7 +155,11 @@ fn amslpr_check(folder: &Path, mqtt: &str) -> Output {
     );
     let file = folder.join("amslpr.toml");
     std::fs::write(&file, text).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_amslpr")).args(["check", "--config"]).arg(&file).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_amslpr"))
+        .args(["check", "--offline", "--config"])
+        .arg(&file)
+        .output()
+        .unwrap()
 }
 
 #[test]

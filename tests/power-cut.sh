@@ -18,19 +18,7 @@ cp "$recorder" "$work/journal_crash"
 
 disk=$work/disk
 begin_disk "$disk" target/debug/amslpr "$work/journal_crash"
-# The modules for a disk and its file system, in the order in which they need each other.
-modules=$root/lib/modules/$kernel
-[ -d "$modules" ] || modules=$root/usr/lib/modules/$kernel
-depmod --basedir "${modules%/lib/modules/*}" "$kernel"
-for module in virtio_pci virtio_blk ext4; do
-	modprobe --dirname "${modules%/lib/modules/*}" --set-version "$kernel" --show-depends "$module" | sed -n 's/^insmod \([^ ]*\).*/\1/p'
-done | awk '!seen[$0]++' | while read -r file; do
-	case $file in
-	*.xz) xz --decompress --stdout "$file" >"$disk/$(basename "$file" .xz)" ;;
-	*) cp "$file" "$disk/" ;;
-	esac
-	basename "$file" .xz >>"$disk/modules"
-done
+add_modules "$disk" virtio_pci virtio_blk ext4
 end_disk "$disk" tests/power-cut/inside.sh
 
 rm -f "$work/data"

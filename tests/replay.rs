@@ -11,9 +11,8 @@ use std::{
 };
 
 use amslpr::{
-    backoff,
     capture::{
-        Camera, CameraState, Delivery, Fault, Origin, Source,
+        Camera, CameraState, Care, Delivery, Fault, Origin, Source,
         replay::{Kind, Pacing, Replay, Settings, kind},
     },
     clock::SystemClock,
@@ -267,8 +266,8 @@ fn a_camera_thread_loses_no_frame_of_a_fast_replay() {
     );
     let origin = origin();
     let source = Replay::new(fast(&clip), origin.clone());
-    let patience = backoff::Settings::default();
-    let (camera, frames) = Camera::start(Box::new(source), &origin, Delivery::Every(2), patience).unwrap();
+    let care = Care::default();
+    let (camera, frames) = Camera::start(Box::new(source), &origin, Delivery::Every(2), &care).unwrap();
     let mut seen = Vec::new();
     while let Received::Item(frame) = frames.receive(LONG) {
         seen.push(frame.seq);
@@ -289,8 +288,8 @@ fn a_real_time_replay_takes_its_time_and_stops_at_once() {
     );
     let origin = origin();
     let source = Replay::new(Settings::new(&clip), origin.clone());
-    let patience = backoff::Settings::default();
-    let (camera, frames) = Camera::start(Box::new(source), &origin, Delivery::Latest(1), patience).unwrap();
+    let care = Care::default();
+    let (camera, frames) = Camera::start(Box::new(source), &origin, Delivery::Latest(1), &care).unwrap();
     let first = loop {
         if let Received::Item(frame) = frames.receive(LONG) {
             break frame;

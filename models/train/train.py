@@ -28,10 +28,12 @@ def photographs() -> Path | None:
     return folder
 
 
-def reader(out: Path, minutes: float, seed: int, small: bool, start: Path | None, still_stem: bool) -> None:
+def reader(out: Path, minutes: float, seed: int, small: bool, start: Path | None, still_stem: bool, workers: int, batch: int | None) -> None:
     from reader import export, real
     from reader.training import Options, train
-    options = Options(out=out, data=None if small else photographs(), minutes=minutes, seed=seed, start_from=start, still_stem=still_stem)
+    options = Options(out=out, data=None if small else photographs(), minutes=minutes, seed=seed, start_from=start, still_stem=still_stem, workers=workers)
+    if batch:
+        options.batch = batch
     if small:
         options.samples, options.batch, options.widths, options.head = 6_000, 48, (8, 16, 24), 32
         options.easy, options.every, options.rate = (6_000, 6_001), 1e9, 4e-3
@@ -48,7 +50,7 @@ def reader(out: Path, minutes: float, seed: int, small: bool, start: Path | None
     export.main(["--checkpoint", str(out / "reader.pt"), "--out", str(out.parent)])
 
 
-def detector(out: Path, minutes: float, seed: int, small: bool, start: Path | None, still_stem: bool) -> None:
+def detector(out: Path, minutes: float, seed: int, small: bool, start: Path | None, still_stem: bool, workers: int, _batch: int | None) -> None:
     from detector import export, train
     if small:
         os.environ.pop("AMSLPR_DATA", None)
@@ -56,7 +58,7 @@ def detector(out: Path, minutes: float, seed: int, small: bool, start: Path | No
         export.main(["--checkpoint", str(out / "checkpoint.pt"), "--out", str(out.parent), "--without-photographs"])
         return
     data = photographs()
-    train.main(["--work", str(out), "--minutes", str(minutes), "--seed", str(seed)] + (["--start", str(start)] if start else []) + (["--still-stem"] if still_stem else []))
+    train.main(["--work", str(out), "--minutes", str(minutes), "--seed", str(seed), "--workers", str(workers)] + (["--start", str(start)] if start else []) + (["--still-stem"] if still_stem else []))
     export.main(["--checkpoint", str(out / "checkpoint.pt"), "--out", str(out.parent)] + ([] if data else ["--without-photographs"]))
 
 
@@ -68,6 +70,8 @@ def main(argv=None) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--start", type=Path, help="weights to begin from (with --only), when DIR has no checkpoint yet")
     parser.add_argument("--still-stem", action="store_true", help="the first layer keeps its weights, which saves a sixth of the time (with --start)")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw and cut training pictures: all cores but one where a GPU learns")
+    parser.add_argument("--batch", type=int, help="crops per step of the reader (default 128; 2048 on a GPU)")
     parser.add_argument("--small", action="store_true", help="toys, synthetic plates alone, to see that all of it works")
     args = parser.parse_args(argv)
     if args.start and not args.only:
@@ -75,7 +79,7 @@ def main(argv=None) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     for name, part in (("reader", reader), ("detector", detector)):
         if args.only in (None, name):
-            part(args.out / name, args.minutes, args.seed, args.small, args.start, args.still_stem)
+            part(args.out / name, args.minutes, args.seed, args.small, args.start, args.still_stem, args.workers, args.batch)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,12 @@ use crate::{
 /// See the file.
 #[derive(Debug)]
 pub struct Porter {
-    rules: Rules,
     state: Mutex<State>,
 }
 
 #[derive(Debug)]
 struct State {
+    rules: Rules,
     /// `None`: they could not be loaded, and nobody is let in.
     lists: Option<Arc<Lists>>,
     memory: Memory,
@@ -43,7 +43,7 @@ impl Default for Porter {
 impl Porter {
     /// Refuses everybody until it is given lists.
     pub fn new(rules: Rules) -> Self {
-        Self { rules, state: Mutex::new(State { lists: None, memory: Memory::default() }) }
+        Self { state: Mutex::new(State { rules, lists: None, memory: Memory::default() }) }
     }
 
     /// Begins with these lists, and what is remembered from earlier.
@@ -63,6 +63,11 @@ impl Porter {
         state.lists = Some(lists);
     }
 
+    /// From now on these rules; who is inside stays known.
+    pub fn use_rules(&self, rules: Rules) {
+        self.lock().rules = rules;
+    }
+
     pub fn lists(&self) -> Option<Arc<Lists>> {
         self.lock().lists.clone()
     }
@@ -71,7 +76,7 @@ impl Porter {
     pub fn decide(&self, question: &Question<'_>, live: bool) -> (Decision, Vec<Effect>) {
         let mut state = self.lock();
         let Some(lists) = state.lists.clone() else { return (plain(Reason::NoLists), Vec::new()) };
-        let (decision, mut effects) = decide(question, &lists, &self.rules, &state.memory);
+        let (decision, mut effects) = decide(question, &lists, &state.rules, &state.memory);
         if !live {
             effects.clear();
         }
@@ -96,8 +101,8 @@ impl Porter {
         };
         let plate = decision.matched.as_ref().unwrap_or(read);
         let mut state = self.lock();
-        let remembers = state.lists.as_ref().is_some_and(|lists| remembers(&self.rules, lists));
-        let is_inside = state.memory.inside(plate, at, self.rules.longest_stay).is_some();
+        let remembers = state.lists.as_ref().is_some_and(|lists| remembers(&state.rules, lists));
+        let is_inside = state.memory.inside(plate, at, state.rules.longest_stay).is_some();
         let mut effects = match (passage.direction, &decision.list) {
             (Some(Direction::Leaving), _) if is_inside => vec![Effect::Leaves { plate: plate.clone() }],
             (Some(Direction::Approaching), Some(list)) if remembers && decision.verdict == Verdict::Admit => {

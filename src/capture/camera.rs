@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use super::{CameraState, CameraStats, CaptureError, Origin, Retry, Source};
+use super::{
+    CameraState, CameraStats, CaptureError, Condition, Origin, Retry, Source,
+    watch::{self, Watch},
+};
 use crate::{
     backoff::{self, Backoff},
     frame::Frame,
@@ -24,6 +27,38 @@ pub enum Delivery {
     Every(usize),
 }
 
+/// How a camera is kept alive and watched.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Care {
+    /// Waits before it is opened again. Endless; a camera that comes back must be seen within seconds.
+    pub retry: backoff::Settings,
+    /// The same where somebody has to do something first: a camera locks out whoever knocks with a wrong password.
+    pub refused: backoff::Settings,
+    /// `None`: its pictures are not judged, and all of them are handed on.
+    pub watch: Option<watch::Settings>,
+}
+
+impl Default for Care {
+    fn default() -> Self {
+        Self {
+            retry: backoff::Settings {
+                first: Duration::from_millis(250),
+                longest: Duration::from_millis(1_500),
+                jitter: 0.5,
+            },
+            refused: backoff::Settings {
+                first: Duration::from_secs(30),
+                longest: Duration::from_secs(600),
+                jitter: 0.2,
+            },
+            watch: None,
+        }
+    }
+}
+
+/// A stream that lived this long has worked: the next wait is a short one again.
+const PROVEN: Duration = Duration::from_secs(5);
+
 /// A running camera. Dropping it stops the thread and waits for it, at most about a second.
 #[derive(Debug)]
 pub struct Camera {
@@ -38,14 +73,23 @@ impl Camera {
         source: Box<dyn Source>,
         origin: &Origin,
         delivery: Delivery,
-        patience: backoff::Settings,
+        care: &Care,
     ) -> io::Result<(Self, Receiver<Frame>)> {
         let (sender, receiver) = match delivery {
             Delivery::Latest(places) => mailbox(places, WhenFull::ForgetOldest),
             Delivery::Every(places) => mailbox(places, WhenFull::Wait),
         };
         let (trigger, stop) = shutdown();
-        let run = Run { source, origin: origin.clone(), sender, stop, backoff: Backoff::new(patience) };
+        let run = Run {
+            source,
+            origin: origin.clone(),
+            sender,
+            stop,
+            backoff: Backoff::new(care.retry),
+            refusals: Backoff::new(care.refused),
+            proven: false,
+            watch: care.watch.clone().map(Watch::new),
+        };
         let name = format!("camera {}", origin.camera);
         // Linux shows 15 bytes of a thread's name; the rest is for panics and debuggers.
         let thread = thread::Builder::new().name(name).spawn(move || run.until_stopped())?;
@@ -85,6 +129,10 @@ struct Run {
     sender: Sender<Frame>,
     stop: Stop,
     backoff: Backoff,
+    refusals: Backoff,
+    /// It has worked since it broke last.
+    proven: bool,
+    watch: Option<Watch>,
 }
 
 /// Why one opening of the source was over.
@@ -104,6 +152,10 @@ impl Run {
                 Over::Broke(error) => {
                     let words = error.to_string();
                     stats.failed(&words);
+                    if std::mem::take(&mut self.proven) {
+                        // It has worked in between: this is another story.
+                        last_words.clear();
+                    }
                     let retry = error.retry();
                     let camera = self.origin.camera.clone();
                     if retry == Retry::Never {
@@ -133,7 +185,7 @@ impl Run {
         let chance = backoff::chance();
         match retry {
             Retry::Soon => self.backoff.after_failure(chance),
-            Retry::Rarely | Retry::Never => self.backoff.after_refusal(chance),
+            Retry::Rarely | Retry::Never => self.refusals.after_failure(chance),
         }
     }
 
@@ -145,17 +197,28 @@ impl Run {
             Err(error) => return Over::Broke(error),
         };
         let stats = Arc::clone(&self.origin.stats);
+        let opened = self.origin.clock.now();
         loop {
             if self.stop.is_stopped() {
                 return Over::Stopped;
             }
             match stream.next(&self.stop) {
                 Ok(Some(frame)) => {
+                    let now = self.origin.clock.now();
                     if stats.state() != CameraState::Live {
                         stats.set_state(CameraState::Live);
                         tracing::info!(camera = %self.origin.camera, source = %self.source.describe(), size = %frame.size, "camera live");
                     }
-                    self.backoff.succeeded();
+                    self.refusals.succeeded();
+                    if now.since(opened) >= PROVEN {
+                        self.backoff.succeeded();
+                        self.proven = true;
+                    }
+                    if !self.is_handed_on(&frame) {
+                        stats.heard(now);
+                        stats.rested_picture();
+                        continue;
+                    }
                     match self.sender.send(frame, || self.stop.is_stopped()) {
                         Sent::Kept => stats.delivered_picture(self.origin.clock.now(), false),
                         Sent::Forgot => stats.delivered_picture(self.origin.clock.now(), true),
@@ -167,6 +230,23 @@ impl Run {
                 Err(error) => return Over::Broke(error),
             }
         }
+    }
+}
+
+impl Run {
+    /// Looks at the picture where it is watched: what it is like, and whether anybody needs to see it.
+    fn is_handed_on(&mut self, frame: &Frame) -> bool {
+        let Some(watch) = &mut self.watch else { return true };
+        let hand_on = watch.sees(frame, &self.origin.attention, self.origin.clock.now());
+        let condition = watch.condition();
+        if self.origin.stats.set_condition(condition) {
+            let (camera, picture) = (&self.origin.camera, condition.as_str());
+            match condition {
+                Condition::Fine => tracing::info!(%camera, picture, "the camera's picture is fine again"),
+                _ => tracing::warn!(%camera, picture, "the camera's picture is not as it should be"),
+            }
+        }
+        hand_on
     }
 }
 
@@ -246,7 +326,8 @@ mod tests {
             longest: Duration::from_millis(2),
             jitter: 0.0,
         };
-        Camera::start(Box::new(source), &origin, delivery, quick).unwrap()
+        let care = Care { retry: quick, refused: quick, watch: None };
+        Camera::start(Box::new(source), &origin, delivery, &care).unwrap()
     }
 
     fn received(receiver: &Receiver<Frame>) -> Vec<u64> {

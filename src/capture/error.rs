@@ -46,6 +46,8 @@ pub enum Fault {
     },
     /// No frame for this long.
     Stalled(Duration),
+    /// So many pictures came, and not one could be decoded.
+    Undecodable(u64),
     /// The camera wants other credentials.
     Unauthorised,
     /// The device went away.
@@ -87,6 +89,7 @@ impl CaptureError {
             Fault::Missing
             | Fault::Busy
             | Fault::Stalled(_)
+            | Fault::Undecodable(_)
             | Fault::Gone
             | Fault::Connection(_)
             | Fault::Io(_) => Retry::Soon,
@@ -131,6 +134,11 @@ impl fmt::Display for Fault {
             Self::Stalled(time) => {
                 write!(f, "has sent no picture for {:.1} s; check the camera and its cable", time.as_secs_f64())
             }
+            Self::Undecodable(pictures) => write!(
+                f,
+                "has sent {pictures} pictures of which not one could be decoded; does it send the codec that it announces? \
+                 Set it to H.264 and try again"
+            ),
             Self::Unauthorised => f.write_str("refuses the user name or password; correct the camera's credentials"),
             Self::Gone => f.write_str("went away; plug it in again"),
             Self::Connection(why) => f.write_str(why),

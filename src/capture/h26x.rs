@@ -40,6 +40,9 @@ impl H26x {
 
     /// Takes one access unit; false if it is not decodable.
     pub(super) fn send(&mut self, packet: &[u8], stamp: i64) -> bool {
+        if packet.is_empty() {
+            return false;
+        }
         // Copied: the library reads a few bytes beyond the end.
         let mut packet = Packet::copy(packet);
         packet.set_pts(Some(stamp));
@@ -51,6 +54,13 @@ impl H26x {
         self.decoder.receive_frame(&mut self.picture).ok()?;
         let stamp = self.picture.timestamp().unwrap_or_default();
         Some((&self.picture, stamp))
+    }
+}
+
+impl H26x {
+    /// What is known of the stream, for whoever writes it into a file.
+    pub(super) fn context(&self) -> &Context {
+        &self.decoder
     }
 }
 

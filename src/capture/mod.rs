@@ -2,30 +2,39 @@
 //!
 //! Hands on [`Frame`]s through a mailbox that [`Camera::start`] returns, and the counts of what happened to them in
 //! [`CameraStats`]. A [`Source`] knows how to open one camera; a [`Stream`] gives its frames until it breaks or
-//! ends; the [`Camera`] thread opens, delivers, waits and opens again. Looking at what the frames show is `detect`'s
-//! business.
+//! ends; the [`Camera`] thread opens, delivers, waits and opens again. It glances at each picture: whether anything
+//! moves ([`motion`]), which says how much is worth decoding ([`Attention`]), and whether the picture is sound
+//! ([`condition`]). Finding plates in frames is `detect`'s business.
 
+mod attention;
 mod av;
 mod camera;
 mod clip;
+pub mod condition;
 mod error;
 mod folder;
 mod h26x;
 mod jpeg;
+pub mod motion;
 mod negotiate;
 mod png;
+pub mod record;
 pub mod replay;
 pub mod rtsp;
 mod stats;
 pub mod still;
+mod thrift;
 mod timing;
 pub mod v4l2;
+pub mod watch;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-pub use camera::{Camera, Delivery};
+pub use attention::{Attention, Decode};
+pub use camera::{Camera, Care, Delivery};
+pub use condition::Condition;
 pub use error::{CaptureError, Fault, Retry};
 pub use negotiate::{Encoding, Offer, Wish, choose};
 pub use stats::{CameraState, CameraStats, Counts};
@@ -59,6 +68,8 @@ pub struct Origin {
     pub clock: Arc<dyn Clock>,
     pub pool: Pool,
     pub stats: Arc<CameraStats>,
+    /// How much of it is worth decoding.
+    pub attention: Arc<Attention>,
 }
 
 /// The form of a frame's pixels, apart from where they lie.
@@ -70,9 +81,16 @@ pub(crate) struct Form {
 }
 
 impl Origin {
-    /// `buffers` bounds the frames that may be alive at once: mailbox, detector and whoever holds evidence.
+    /// `buffers` bounds the frames that may be alive at once: mailbox, detector and whoever holds evidence. Every
+    /// picture is decoded.
     pub fn new(camera: CameraId, clock: Arc<dyn Clock>, buffers: usize) -> Self {
-        Self { camera, clock, pool: Pool::new(buffers), stats: Arc::default() }
+        Self { camera, clock, pool: Pool::new(buffers), stats: Arc::default(), attention: Arc::default() }
+    }
+
+    /// The same, decoding as much as this.
+    #[must_use]
+    pub fn decoding(self, decode: Decode) -> Self {
+        Self { attention: Arc::new(Attention::new(decode)), ..self }
     }
 
     /// A frame of pixels that follow each other without gaps.

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU8, AtomicU64, Ordering},
 };
 
+use super::Condition;
 use crate::clock::Moment;
 
 /// How a camera is doing.
@@ -30,10 +31,12 @@ pub struct CameraStats {
     forgotten: AtomicU64,
     dropped: AtomicU64,
     broken: AtomicU64,
+    rested: AtomicU64,
     failures: AtomicU64,
     reopened: AtomicU64,
     last_frame: AtomicU64,
     state: AtomicU8,
+    condition: AtomicU8,
     last_error: Mutex<Option<String>>,
 }
 
@@ -50,6 +53,8 @@ pub struct Counts {
     pub dropped: u64,
     /// Not decodable.
     pub broken: u64,
+    /// Left out because nothing was going on, or to catch up: not decoded, or not looked at.
+    pub rested: u64,
     /// Errors of opening and reading.
     pub failures: u64,
     /// Times it was opened again.
@@ -65,6 +70,7 @@ impl CameraStats {
             forgotten: get(&self.forgotten),
             dropped: get(&self.dropped),
             broken: get(&self.broken),
+            rested: get(&self.rested),
             failures: get(&self.failures),
             reopened: get(&self.reopened),
         }
@@ -80,7 +86,18 @@ impl CameraStats {
         }
     }
 
-    /// When the last frame was delivered; `None` before the first.
+    /// What its pictures are like, as far as they have been looked at.
+    pub fn condition(&self) -> Condition {
+        match self.condition.load(Ordering::Acquire) {
+            1 => Condition::Frozen,
+            2 => Condition::Dark,
+            3 => Condition::Blurred,
+            4 => Condition::Moved,
+            _ => Condition::Fine,
+        }
+    }
+
+    /// When the camera last gave a picture, decoded or not; `None` before the first.
     pub fn last_frame(&self) -> Option<Moment> {
         let micros = self.last_frame.load(Ordering::Acquire);
         (micros > 0).then(|| Moment::from_micros(micros - 1))
@@ -109,7 +126,23 @@ impl CameraStats {
     pub(crate) fn delivered_picture(&self, now: Moment, forgot: bool) {
         self.delivered.fetch_add(1, Ordering::Relaxed);
         self.forgotten.fetch_add(u64::from(forgot), Ordering::Relaxed);
-        self.last_frame.store(now.as_micros().saturating_add(1), Ordering::Release);
+        self.heard(now);
+    }
+
+    /// The camera gave something, whatever becomes of it.
+    pub(crate) fn heard(&self, now: Moment) {
+        self.last_frame.fetch_max(now.as_micros().saturating_add(1), Ordering::AcqRel);
+    }
+
+    /// So many pictures that were not decoded.
+    pub(crate) fn left_out(&self, pictures: u64) {
+        self.seen.fetch_add(pictures, Ordering::Relaxed);
+        self.rested.fetch_add(pictures, Ordering::Relaxed);
+    }
+
+    /// A picture that was seen is not handed on.
+    pub(crate) fn rested_picture(&self) {
+        self.rested.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn failed(&self, error: &str) {
@@ -119,6 +152,18 @@ impl CameraStats {
 
     pub(crate) fn reopening(&self) {
         self.reopened.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// True if that is news.
+    pub(crate) fn set_condition(&self, condition: Condition) -> bool {
+        let code = match condition {
+            Condition::Fine => 0,
+            Condition::Frozen => 1,
+            Condition::Dark => 2,
+            Condition::Blurred => 3,
+            Condition::Moved => 4,
+        };
+        self.condition.swap(code, Ordering::AcqRel) != code
     }
 
     pub(crate) fn set_state(&self, state: CameraState) {

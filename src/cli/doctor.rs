@@ -1,20 +1,34 @@
 //! `amslpr doctor`: what is wrong with the machine, and what to do about it.
 //!
-//! `doctor hailo` goes from the PCIe slot to a result. The library is called in a process of its own: it can abort
-//! that, and then the doctor still has something to say.
+//! Without more words it goes through everything that the service needs. `doctor cameras` opens every camera and looks
+//! at what it gives. `doctor hailo` goes from the PCIe slot to a result. The library is called in a process of its own:
+//! it can abort that, and then the doctor still has something to say.
 
-use std::{path::PathBuf, process::Command, sync::Arc, time::Duration};
+mod cameras;
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 
-use super::Exit;
+use super::{Exit, status};
 use crate::{
     clock::{Clock, SystemClock},
-    config, daemon,
+    config,
+    daemon::{
+        self,
+        board::Board,
+        control::{ask::ask, words::Request},
+        examine, reach,
+    },
     infer::{
         hailo::{
             self,
-            examine::{self, Finding, System, Verdict},
+            examine::{self as examine_hailo, Finding, System, Verdict},
         },
         model,
     },
@@ -22,14 +36,20 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// Nothing: everything but what takes a closer look.
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
+    /// The main configuration file; conf.d/*.toml beside it is read too.
+    #[arg(long, value_name = "FILE", default_value = config::MAIN_FILE)]
+    config: PathBuf,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// The Hailo: slot, driver, library, firmware, chip, networks, and a picture through each of them.
     Hailo(HailoArgs),
+    /// The cameras: those at this machine with what they offer, and those of the configuration with what they give.
+    Cameras(cameras::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -46,7 +66,11 @@ struct HailoArgs {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    let What::Hailo(args) = &args.what;
+    let args = match &args.what {
+        Some(What::Cameras(args)) => return cameras::run(args),
+        Some(What::Hailo(args)) => args,
+        None => return general(&args.config),
+    };
     let settings = match settings(args)? {
         Ok(settings) => settings,
         Err(exit) => return Ok(exit),
@@ -62,10 +86,10 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     };
     if args.inside {
         super::plain_logging();
-        examine::inside(&settings, &system, &clock, &mut say);
+        examine_hailo::inside(&settings, &system, &clock, &mut say);
     } else {
         let wall = clock.wall().as_second();
-        examine::outside(&settings, &system, wall).into_iter().for_each(&mut say);
+        examine_hailo::outside(&settings, &system, wall).into_iter().for_each(&mut say);
         match in_a_process_of_its_own(args, clock.as_ref())? {
             Ended::Good => {}
             Ended::Bad => worst = Verdict::Bad,
@@ -73,6 +97,78 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         }
     }
     Ok(if worst == Verdict::Bad { Exit::Failure } else { Exit::Success })
+}
+
+/// Machine, configuration, networks, service, and everything that the configuration names.
+fn general(file: &Path) -> anyhow::Result<Exit> {
+    let (board, clock) = (Board::default(), SystemClock::start());
+    let mut findings = Vec::new();
+    let mut exit = Exit::Success;
+    let config = match config::load(file) {
+        Ok(loaded) => {
+            findings.push(Finding::good("config", format!("{} has no errors", file.display())));
+            Some(loaded.config)
+        }
+        Err(report) => {
+            exit = Exit::Configuration;
+            let advice = "`amslpr check` explains each";
+            findings.push(Finding::of(Verdict::Bad, "config", report.headline(), advice));
+            None
+        }
+    };
+    findings.extend(examine::machine(config.as_ref(), &board, clock.wall()));
+    findings.extend(examine::permissions(file));
+    findings.extend(examine::networks(config.as_ref()));
+    findings.extend(config.iter().flat_map(|config| reach::all(config, &board)));
+    findings.push(npu());
+    findings.push(service(file));
+    findings.iter().for_each(print);
+    let is_bad = findings.iter().any(|finding| finding.verdict == Verdict::Bad);
+    Ok(if is_bad && exit == Exit::Success { Exit::Failure } else { exit })
+}
+
+/// Whether a closer look at a Hailo is worth it.
+fn npu() -> Finding {
+    let slot = examine_hailo::outside(&hailo::Settings::default(), &System::default(), 0).into_iter().next();
+    match slot {
+        Some(slot) if slot.verdict != Verdict::Bad => {
+            Finding::good("hailo", format!("{}; `amslpr doctor hailo` looks closer", slot.detail))
+        }
+        _ => Finding::good("hailo", "none on the PCI bus: the CPU does the work"),
+    }
+}
+
+/// The running daemon's own opinion.
+fn service(file: &Path) -> Finding {
+    let reply = match ask(&status::socket(file), &Request::Status, Duration::from_secs(5)) {
+        Ok(reply) => reply,
+        Err(error) => {
+            return Finding::of(
+                Verdict::Bad,
+                "service",
+                error.to_string(),
+                "systemctl start amslpr, and journalctl -u amslpr",
+            );
+        }
+    };
+    let Some(report) = reply.report else {
+        return Finding::of(Verdict::Bad, "service", reply.text, "journalctl -u amslpr");
+    };
+    let word = |key: &str| report[key].as_str().unwrap_or_default().to_owned();
+    let (verdict, version) = (word("verdict"), word("version"));
+    if version != env!("CARGO_PKG_VERSION") {
+        let words =
+            format!("the running daemon is version {version}, this program is {}", env!("CARGO_PKG_VERSION"));
+        return Finding::of(Verdict::Doubtful, "service", words, "systemctl restart amslpr");
+    }
+    if verdict == "ok" {
+        return Finding::good("service", format!("amslpr {version} is well"));
+    }
+    let problems: Vec<&str> =
+        report["problems"].as_array().into_iter().flatten().filter_map(serde_json::Value::as_str).collect();
+    let rank = if verdict == "failed" { Verdict::Bad } else { Verdict::Doubtful };
+    let advice = "`amslpr status` shows more, journalctl -u amslpr when it began";
+    Finding::of(rank, "service", format!("{verdict}: {}", problems.join("; ")), advice)
 }
 
 /// What the configuration says of the Hailo; the built-in settings where there is no file.
@@ -151,7 +247,7 @@ fn in_a_process_of_its_own(args: &HailoArgs, clock: &dyn Clock) -> anyhow::Resul
     })
 }
 
-fn print(finding: &Finding) {
+pub(super) fn print(finding: &Finding) {
     let word = match finding.verdict {
         Verdict::Good => "ok",
         Verdict::Doubtful => "hm",

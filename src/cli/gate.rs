@@ -2,7 +2,10 @@
 
 use std::{collections::HashSet, path::PathBuf, time::Duration};
 
-use super::Exit;
+use super::{
+    Exit,
+    status::{self, USUAL_FOLDER},
+};
 use crate::{
     clock::{Clock, SystemClock},
     config::{self, Config},
@@ -13,8 +16,6 @@ use crate::{
     gate::{self, Wiring, relay},
 };
 
-/// Where the service's socket is, whatever the configuration says.
-const USUAL_FOLDER: &str = "/run/amslpr";
 /// The daemon takes no longer for anything.
 const PATIENCE: Duration = Duration::from_secs(25);
 
@@ -59,11 +60,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 fn open(args: &Open) -> anyhow::Result<Exit> {
-    let socket = match config::load(&args.config) {
-        Ok(loaded) => loaded.config.control.socket,
-        // The running daemon has its own configuration; this one need not be right, or readable.
-        Err(_) => PathBuf::from(USUAL_FOLDER).join("control.sock"),
-    };
+    let socket = status::socket(&args.config);
     let name = ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(|key| std::env::var(key).ok());
     let request = Request::GateOpen { gate: args.gate.clone(), reason: args.reason.clone(), name };
     let reply = ask(&socket, &request, PATIENCE)?;

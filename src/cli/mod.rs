@@ -2,8 +2,10 @@
 //!
 //! Each sub-command is a file of its own with its `Args` and a `run`. Nothing here computes; the stages do.
 
+pub mod aim;
 pub mod annotate;
 pub mod bench;
+mod camera;
 pub mod check;
 pub mod config;
 pub mod doctor;
@@ -14,8 +16,11 @@ pub mod journal;
 pub mod passages;
 pub mod plates;
 pub mod read;
+pub mod record;
+pub mod replay;
 pub mod report;
 pub mod run;
+pub mod status;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -64,6 +69,8 @@ enum Command {
     Read(read::Args),
     /// Run the daemon: capture, detect, track, read, decide, record, publish.
     Run(run::Args),
+    /// Say how the running daemon is doing.
+    Status(status::Args),
     /// List the passages that the journal holds, newest first.
     Passages(passages::Args),
     /// Look after the journal: verify, back up, restore, export, maintain, erase a plate.
@@ -78,6 +85,12 @@ enum Command {
     Config(config::Args),
     /// Look at the machine and say what is wrong with it and what to do.
     Doctor(doctor::Args),
+    /// Say how good a look a camera gives at plates, and what to do about it.
+    Aim(aim::Args),
+    /// Write what a camera sees into a clip.
+    Record(record::Args),
+    /// Say what a camera's settings make of a recording; the same every time.
+    Replay(replay::Args),
     /// Open a gate by hand; bring the lines of a daemon that is gone to rest.
     Gate(gate::Args),
     /// Measure accuracy on pictures whose plates are known.
@@ -100,6 +113,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, allocator: Allocator) -> Ex
     let outcome = match cli.command {
         Command::Read(args) => read::run(&args),
         Command::Run(args) => run::run(&args),
+        Command::Status(args) => status::run(&args),
         Command::Passages(args) => passages::run(&args),
         Command::Journal(args) => journal::run(&args),
         Command::Explain(args) => explain::run(&args),
@@ -107,6 +121,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, allocator: Allocator) -> Ex
         Command::Check(args) => check::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Aim(args) => aim::run(&args),
+        Command::Record(args) => record::run(&args),
+        Command::Replay(args) => replay::run(&args),
         Command::Gate(args) => gate::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Bench(args) => bench::run(&args, allocator),

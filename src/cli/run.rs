@@ -28,15 +28,18 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         }
     };
     loaded.report.print();
-    logging::start(&loaded.config.log)?;
+    let level = logging::start(&loaded.config.log)?;
     // Under systemd the journal has the same facts as fields; at a terminal or in a pipe somebody wants to see them.
     let screen = !args.quiet && (std::io::stdout().is_terminal() || !logging::under_journald());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    match daemon::run(&loaded.config, Options { screen }, &clock) {
+    let options = Options { screen, file: args.config.clone(), level: Some(level) };
+    match daemon::run(&loaded.config, &options, &clock) {
         Ok(()) => Ok(Exit::Success),
         Err(error) => {
             let exit = match &error {
                 DaemonError::Chain(ChainError::NoEngine { .. }) => Exit::NoHardware,
+                // Trying again changes nothing: another program has to be installed, or the file moved away.
+                DaemonError::Journal(error) if error.is_of_another_version() => Exit::Configuration,
                 _ => Exit::Failure,
             };
             let error = anyhow::Error::new(error);

@@ -13,7 +13,7 @@ use super::{
     merge::Placed,
     report::{FileId, Problem, Span},
     schema::{self, Key},
-    values::{Name, Place, nearest},
+    values::{Name, Place, Time, nearest},
     wires::{self, LineWord},
 };
 use crate::{
@@ -73,11 +73,16 @@ const DEBOUNCES: std::ops::RangeInclusive<Duration> = Duration::ZERO..=Duration:
 const TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(5);
 
 /// The gates of all files. `cameras` are those that could be understood.
-pub(super) fn interpret(context: &mut Context<'_>, cameras: &[super::Camera], lists: &[List]) -> Vec<Gate> {
+/// `lines` are those of the GPIO chips that have a use already.
+pub(super) fn interpret(
+    context: &mut Context<'_>,
+    cameras: &[super::Camera],
+    lists: &[List],
+    lines: &mut Vec<(Address, Span)>,
+) -> Vec<Gate> {
     let merged = context.merged;
     let mut gates: Vec<Gate> = Vec::new();
     let mut names: Vec<(&str, Span)> = Vec::new();
-    let mut lines: Vec<(Address, Span)> = Vec::new();
     for placed in &merged.gates {
         let (file, table, at) = (placed.file, placed.get(), placed.span());
         let name = context.needed(&table.name, "name", &at, "\"north\"");
@@ -95,7 +100,7 @@ pub(super) fn interpret(context: &mut Context<'_>, cameras: &[super::Camera], li
             }
         }
         let serves = serves(context, placed, cameras);
-        let mut reader = Reader { context: &mut *context, file, lines: &mut lines };
+        let mut reader = Reader { context: &mut *context, file, lines: &mut *lines };
         let output = reader.output(placed);
         let time =
             |reader: &mut Reader<'_, '_>, key, what, default, range| reader.time(key, what, default, range);
@@ -194,11 +199,30 @@ fn warn_of_collisions(
     }
 }
 
+/// An input as it is written, in whatever table.
+pub(super) struct Input<'k> {
+    pub line: &'k Key<LineWord>,
+    pub active_low: &'k Key<bool>,
+    pub pull: &'k Key<wires::PullWord>,
+    pub debounce: &'k Key<Time>,
+}
+
+/// An input of something that is no gate.
+pub(super) fn sensing(
+    context: &mut Context<'_>,
+    file: FileId,
+    lines: &mut Vec<(Address, Span)>,
+    input: &Input<'_>,
+    at: &Span,
+) -> Option<gate::Sensing> {
+    Reader { context, file, lines }.sensing(input, at)
+}
+
 /// Reads one gate's tables.
 struct Reader<'a, 'b> {
     context: &'a mut Context<'b>,
     file: FileId,
-    /// Lines in use, in all gates.
+    /// Lines in use, by gates and cameras.
     lines: &'a mut Vec<(Address, Span)>,
 }
 
@@ -301,14 +325,19 @@ impl Reader<'_, '_> {
     }
 
     fn input(&mut self, written: &Key<schema::GateInput>) -> Option<gate::Sensing> {
-        let input = written.as_ref()?;
-        let at = self.at(input);
-        let table = input.get_ref();
-        let wiring = self.wiring(&table.line, "line", &table.active_low, &at);
-        let debounce = self.time(&table.debounce, "a debounce time", Duration::from_millis(50), DEBOUNCES);
+        let written = written.as_ref()?;
+        let at = self.at(written);
+        let table = written.get_ref();
+        let (line, active_low) = (&table.line, &table.active_low);
+        self.sensing(&Input { line, active_low, pull: &table.pull, debounce: &table.debounce }, &at)
+    }
+
+    fn sensing(&mut self, input: &Input<'_>, at: &Span) -> Option<gate::Sensing> {
+        let wiring = self.wiring(input.line, "line", input.active_low, at);
+        let debounce = self.time(input.debounce, "a debounce time", Duration::from_millis(50), DEBOUNCES);
         Some(gate::Sensing {
             wiring: wiring?,
-            pull: or(&table.pull, gate::Pull::None, |pull| pull.0),
+            pull: or(input.pull, gate::Pull::None, |pull| pull.0),
             debounce,
         })
     }

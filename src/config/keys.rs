@@ -5,6 +5,7 @@
 //! loaded and must give the built-in one, and every key of the schema must be shown here.
 
 mod access;
+mod cameras;
 
 /// A table and its keys, in the order in which they are shown.
 #[derive(Debug)]
@@ -29,8 +30,8 @@ const fn key(name: &'static str, value: &'static str, about: &'static str) -> Ke
     Key { name, value, about }
 }
 
-/// What stands before lists and gates.
-const WATCHING: &[Table] = &[
+/// What stands before the cameras.
+const KEEPING: &[Table] = &[
     Table {
         path: "",
         header: "",
@@ -92,85 +93,10 @@ const WATCHING: &[Table] = &[
             ),
         ],
     },
-    Table {
-        path: "camera",
-        header: "[[camera]]",
-        about: "A camera. One such table per camera, each with exactly one of the sources replay, v4l2 and rtsp.",
-        keys: &[
-            key(
-                "name",
-                "\"north-gate\"",
-                "For example. Becomes part of MQTT topics and of the log: a-z, 0-9 and \"-\".",
-            ),
-            key(
-                "role",
-                "\"both\"",
-                "What vehicles do in front of it: \"entry\" (they come towards it), \"exit\" (they leave), \"both\".",
-            ),
-            key(
-                "line",
-                "[[0.1, 0.6], [0.9, 0.6]]",
-                "For example. For role \"both\": crossing this line from its left to its right is approaching. Without\nit the plate's way through the picture tells. Places are fractions of the picture, from its upper left.",
-            ),
-            key(
-                "zones",
-                "[[[0.0, 0.3], [1.0, 0.3], [1.0, 1.0], [0.0, 1.0]]]",
-                "For example. Only plates within one of these polygons count. Without it all do.",
-            ),
-            key(
-                "masks",
-                "[[[0.0, 0.0], [0.3, 0.0], [0.3, 0.1]]]",
-                "For example. Whatever is within one of these polygons is ignored: a clock in the picture, a poster.",
-            ),
-            key("min-plate-height", "10", "Plates lower than this, in pixels, do not count."),
-            key("enabled", "true", "false switches the camera off without forgetting it."),
-        ],
-    },
-    Table {
-        path: "camera.replay",
-        header: "[camera.replay]",
-        about: "A recording, played as if it were a camera.",
-        keys: &[
-            key(
-                "path",
-                "\"/srv/clips/gate.mp4\"",
-                "For example. A clip, or a folder of pictures in the order of their names.",
-            ),
-            key(
-                "speed",
-                "\"real-time\"",
-                "\"real-time\", or \"fast\": as fast as it can be looked at, no frame left out.",
-            ),
-            key("interval", "\"40ms\"", "Time between two pictures of a folder."),
-        ],
-    },
-    Table {
-        path: "camera.v4l2",
-        header: "[[camera]]\nname = \"yard\"\n[camera.v4l2]",
-        about: "A camera at this machine.",
-        keys: &[
-            key("device", "\"/dev/video0\"", "The device. A name below /dev/v4l/by-id/ survives replugging."),
-            key("width", "1280", "Wanted width of the picture; the nearest that the camera has is taken."),
-            key("height", "720", "Wanted height of the picture."),
-            key("fps", "15", "Wanted frames per second."),
-            key("format", "\"auto\"", "\"auto\", or one of \"mjpeg\", \"yuyv\", \"nv12\", \"grey\"."),
-        ],
-    },
-    Table {
-        path: "camera.rtsp",
-        header: "[[camera]]\nname = \"street\"\n[camera.rtsp]",
-        about: "A network camera (H.264, H.265 or JPEG).",
-        keys: &[
-            key("url", "\"rtsp://192.0.2.10:554/stream1\"", "For example. Without user name and password."),
-            key("username", "\"viewer\"", "For example. Only for cameras that ask for it."),
-            key(
-                "password",
-                "{ credential = \"amslpr.street-password\" }",
-                "For example. Where it is kept: { credential = \"amslpr...\" } or { file = \"/path\" }.",
-            ),
-            key("transport", "\"tcp\"", "\"tcp\", or \"udp\" for cameras that insist."),
-        ],
-    },
+];
+
+/// What stands between the cameras and the lists.
+const LOOKING: &[Table] = &[
     Table {
         path: "engine",
         header: "[engine]",
@@ -469,7 +395,7 @@ const TELLING: &[Table] = &[
 
 /// All tables, in the order in which they are shown.
 pub(super) fn tables() -> impl Iterator<Item = &'static Table> + Clone {
-    [WATCHING, access::TABLES, TELLING].into_iter().flatten()
+    [KEEPING, cameras::TABLES, LOOKING, access::TABLES, TELLING].into_iter().flatten()
 }
 
 /// Names that may stand in this table; empty if there is no such table.

@@ -11,35 +11,33 @@ use std::{
 use serde_spanned::Spanned;
 
 use super::{
-    Camera, CameraFormat, Config, Control, Engine, Health, Journal, Log, LogLevel, Login, Role, Source,
-    Transport, broker, gates, hailo, hours, lists,
+    Config, Control, Engine, Health, Journal, Log, LogLevel, Login, broker, gates, hailo, hours, lists,
     merge::{Merged, Placed},
     report::{FileId, Problem, Report, Span},
-    schema::{self, Key},
+    schema::Key,
     secret::SecretPlace,
     storage,
     values::Fraction,
 };
 use crate::{
-    capture::replay,
     detect,
-    frame::CameraId,
-    geometry::Point,
     infer::{EngineKind, hailo::Plan},
     passage,
     plate::Confidence,
     read::{self, enhance},
     secret::Secret,
-    track::{self, Direction, DirectionRule, Line, Polygon, Zones},
+    track,
 };
 
 /// What the files mean.
 pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mut Report) -> Config {
     let mut context = Context { merged, credentials, report };
-    let cameras = context.cameras();
+    // Each line of a GPIO chip with its first use.
+    let mut lines = Vec::new();
+    let cameras = context.cameras(&mut lines);
     let schedules = hours::schedules(&mut context);
     let lists = lists::interpret(&mut context, schedules, &cameras);
-    let gates = gates::interpret(&mut context, &cameras, &lists.lists);
+    let gates = gates::interpret(&mut context, &cameras, &lists.lists, &mut lines);
     Config {
         journal: context.journal(),
         evidence: storage::evidence(&context),
@@ -255,102 +253,6 @@ impl Context<'_> {
         settings
     }
 
-    fn cameras(&mut self) -> Vec<Camera> {
-        let mut cameras: Vec<Camera> = Vec::new();
-        let mut names: Vec<(&str, Span)> = Vec::new();
-        for placed in &self.merged.cameras {
-            let (file, table) = (placed.file, placed.get());
-            let name = self.needed(&table.name, "name", &placed.span(), "\"north-gate\"");
-            if let Some(name) = name {
-                let at = Span { file, bytes: name.span() };
-                let text = name.get_ref().0.as_str();
-                match names.iter().find(|(earlier, _)| *earlier == text) {
-                    Some((_, first)) => self.wrong(
-                        Problem::new(format!("two cameras share the name {text:?}"))
-                            .at(at, "second use")
-                            .at(first.clone(), "first use")
-                            .help("every camera has a name of its own"),
-                    ),
-                    None => names.push((text, at)),
-                }
-            }
-            let source = self.source(placed);
-            let (role, zones) = self.zones(placed);
-            if let (Some(name), Some(source)) = (name, source) {
-                let enabled = or(&table.enabled, true, |on| *on);
-                cameras.push(Camera { id: CameraId::new(&name.get_ref().0), source, role, zones, enabled });
-            }
-        }
-        if self.merged.cameras.is_empty() && !self.report.has_errors() {
-            self.wrong(Problem::warning("no camera is configured, so nothing will be seen").help(
-                "add a [[camera]] with a name and one of [camera.replay], [camera.v4l2], [camera.rtsp]",
-            ));
-        }
-        cameras
-    }
-
-    fn source(&mut self, placed: &Placed<schema::Camera>) -> Option<Source> {
-        let (file, table) = (placed.file, placed.get());
-        let at = |bytes| Span { file, bytes };
-        let given = [
-            table.replay.as_ref().map(Spanned::span),
-            table.v4l2.as_ref().map(Spanned::span),
-            table.rtsp.as_ref().map(Spanned::span),
-        ];
-        let mut given = given.into_iter().flatten();
-        match (given.next(), given.next()) {
-            (None, _) => {
-                if !["replay", "v4l2", "rtsp"].iter().any(|key| self.merged.was_refused(&placed.span(), key))
-                {
-                    self.wrong(
-                        Problem::new("this camera has no source")
-                            .at(placed.span(), "in this table")
-                            .help("add one of [camera.replay], [camera.v4l2] and [camera.rtsp] below it"),
-                    );
-                }
-                return None;
-            }
-            (Some(first), Some(second)) => {
-                self.wrong(
-                    Problem::new("a camera has one source, this one has several")
-                        .at(at(second), "another source")
-                        .at(at(first), "the first source")
-                        .help("begin a new [[camera]] for the other"),
-                );
-                return None;
-            }
-            (Some(_), None) => {}
-        }
-        if let Some(replay) = &table.replay {
-            let replay_at = at(replay.span());
-            let replay = replay.get_ref();
-            let path = self.needed(&replay.path, "path", &replay_at, "\"/srv/clips/gate.mp4\"")?;
-            let mut settings = replay::Settings::new(self.merged.folder(file).join(&path.get_ref().0));
-            settings.pacing = or(&replay.speed, settings.pacing, |word| word.0);
-            settings.interval = or(&replay.interval, settings.interval, |t| t.0);
-            return Some(Source::Replay(settings));
-        }
-        if let Some(v4l2) = table.v4l2.as_ref().map(Spanned::get_ref) {
-            return Some(Source::V4l2 {
-                device: or(&v4l2.device, "/dev/video0".into(), |p| self.merged.folder(file).join(&p.0)),
-                width: or(&v4l2.width, 1280, |n| n.0),
-                height: or(&v4l2.height, 720, |n| n.0),
-                fps: or(&v4l2.fps, 15, |n| n.0),
-                format: or(&v4l2.format, CameraFormat::Auto, |word| word.0),
-            });
-        }
-        let rtsp = table.rtsp.as_ref()?;
-        let rtsp_at = at(rtsp.span());
-        let rtsp = rtsp.get_ref();
-        let url = self.needed(&rtsp.url, "url", &rtsp_at, "\"rtsp://192.0.2.10:554/stream1\"");
-        let login = self.login(&rtsp.username, &rtsp.password, &rtsp_at);
-        Some(Source::Rtsp {
-            url: url?.get_ref().0.clone(),
-            login,
-            transport: or(&rtsp.transport, Transport::Tcp, |word| word.0),
-        })
-    }
-
     pub(super) fn login(
         &mut self,
         username: &Key<String>,
@@ -393,66 +295,6 @@ impl Context<'_> {
         }
     }
 
-    fn zones(&mut self, placed: &Placed<schema::Camera>) -> (Role, Zones) {
-        let (file, table) = (placed.file, placed.get());
-        let mut zones = Zones::default();
-        zones.min_height = or(&table.min_plate_height, zones.min_height, |x| x.0);
-        zones.include = table.zones.iter().filter_map(|z| self.polygon(z, file)).collect();
-        zones.exclude = table.masks.iter().filter_map(|z| self.polygon(z, file)).collect();
-        let role = or(&table.role, Role::Both, |word| word.0);
-        let line = table.line.as_ref().and_then(|line| {
-            let span = Span { file, bytes: line.span() };
-            if role != Role::Both {
-                self.wrong(
-                    Problem::new(
-                        "at an entry or exit every vehicle goes one way, so there is no line to cross",
-                    )
-                    .at(span.clone(), "")
-                    .help("leave the line out, or write role = \"both\""),
-                );
-            }
-            let ends: Vec<Point> = line.get_ref().iter().filter_map(|corner| point(corner)).collect();
-            match ends.as_slice() {
-                [from, to] if line.get_ref().len() == 2 && from != to => Some(Line { from: *from, to: *to }),
-                _ => {
-                    self.wrong(
-                        Problem::new("a line has two different ends, each of two fractions")
-                            .at(span, "")
-                            .help("for example: line = [[0.1, 0.6], [0.9, 0.6]]"),
-                    );
-                    None
-                }
-            }
-        });
-        zones.direction = match (role, line) {
-            (Role::Entry, _) => DirectionRule::Always(Direction::Approaching),
-            (Role::Exit, _) => DirectionRule::Always(Direction::Leaving),
-            (Role::Both, Some(line)) => DirectionRule::ByLine(line),
-            (Role::Both, None) => DirectionRule::ByPath,
-        };
-        (role, zones)
-    }
-
-    fn polygon(&mut self, written: &Spanned<Vec<Vec<Fraction>>>, file: FileId) -> Option<Polygon> {
-        let at = Span { file, bytes: written.span() };
-        let corners: Vec<Point> = written.get_ref().iter().filter_map(|corner| point(corner)).collect();
-        if corners.len() != written.get_ref().len() {
-            self.wrong(
-                Problem::new("a corner has two fractions: how far to the right, how far down")
-                    .at(at, "")
-                    .help("for example: zones = [[[0.0, 0.3], [1.0, 0.3], [1.0, 1.0], [0.0, 1.0]]]"),
-            );
-            return None;
-        }
-        match Polygon::new(corners) {
-            Ok(polygon) => Some(polygon),
-            Err(error) => {
-                self.wrong(Problem::new(format!("this is no area: {error}")).at(at, ""));
-                None
-            }
-        }
-    }
-
     fn control(&self) -> Control {
         let usual = PathBuf::from("/run/amslpr/control.sock");
         let written =
@@ -485,12 +327,4 @@ impl Context<'_> {
 
 fn confidence(fraction: &Fraction) -> Confidence {
     Confidence::new(fraction.0)
-}
-
-/// A place of two fractions.
-fn point(written: &[Fraction]) -> Option<Point> {
-    match written {
-        [x, y] => Some(Point::new(x.0, y.0)),
-        _ => None,
-    }
 }

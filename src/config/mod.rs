@@ -4,10 +4,11 @@
 //! document   one file: TOML into schema, all problems of it      values  secret
 //! merge      main file and conf.d/ as one
 //! meaning    defaults filled in, tables checked against each other
+//! cameras    what gives pictures                    optics
 //! lists      plates and what they may               hours  plates
 //! hailo      how the NPU is run
 //! broker     where MQTT goes
-//! keys       every key for people: the shipped file, "did you mean"
+//! keys       every key for people: the shipped file, "did you mean"      manual  the same as a manual page
 //! report     problems with file, line and caret; as text or JSON
 //! show       what is in force, and where it was said
 //! ```
@@ -19,14 +20,17 @@
 //! moved and run without being root.
 
 mod broker;
+mod cameras;
 mod document;
 mod gates;
 mod hailo;
 mod hours;
 mod keys;
 mod lists;
+mod manual;
 mod meaning;
 mod merge;
+mod optics;
 pub mod plates;
 mod report;
 mod schema;
@@ -45,10 +49,11 @@ use url::Url;
 
 use crate::{
     access,
-    capture::replay,
+    capture::{self, replay},
     detect,
     fact::privacy::Privacy,
     frame::CameraId,
+    gate,
     infer::{EngineKind, hailo::Plan},
     passage,
     plate::Region,
@@ -59,6 +64,7 @@ use crate::{
 pub use gates::{Gate, Output as GateOutput};
 pub use hours::When;
 pub use keys::defaults;
+pub use manual::manual;
 pub use report::{Report, Severity};
 
 /// Where the service's configuration is.
@@ -124,14 +130,42 @@ pub struct Camera {
     pub zones: track::Zones,
     /// It is looked at; subscribers hear of it either way.
     pub enabled: bool,
+    pub decode: capture::Decode,
+    /// Only where something moves are plates looked for.
+    pub motion: bool,
+    /// Grey steps that are motion.
+    pub motion_change: f32,
+    pub linger: Duration,
+    pub look_every: Duration,
+    /// What wakes it from outside.
+    pub trigger: Option<Trigger>,
+}
+
+/// An input that wakes a camera.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    pub sensing: gate::Sensing,
+    /// How long the camera stays awake after the input has come to rest.
+    pub hold: Duration,
 }
 
 /// What gives a camera's frames.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Source {
     Replay(replay::Settings),
-    V4l2 { device: PathBuf, width: u32, height: u32, fps: u32, format: CameraFormat },
-    Rtsp { url: Url, login: Option<Login>, transport: Transport },
+    V4l2 {
+        device: PathBuf,
+        width: u32,
+        height: u32,
+        fps: u32,
+        format: CameraFormat,
+        controls: capture::v4l2::Controls,
+    },
+    Rtsp {
+        url: Url,
+        login: Option<Login>,
+        transport: Transport,
+    },
 }
 
 /// User name and password of a camera.

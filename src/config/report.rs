@@ -121,6 +121,21 @@ impl Report {
         self.problems.is_empty()
     }
 
+    /// How many errors there are and where the first one stands. Says no more, so that it may be logged and published:
+    /// what is wrong may name a plate.
+    pub fn headline(&self) -> String {
+        let errors = self.count(Severity::Error);
+        let many = if errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
+        let first = self.in_order().find(|problem| problem.severity == Severity::Error);
+        match first.and_then(|problem| problem.places.first()) {
+            Some((span, _)) => {
+                let (line, column) = self.sources.position(span.file, span.bytes.start);
+                format!("{many}, the first at {}:{line}:{column}", self.sources.path(span.file))
+            }
+            None => many,
+        }
+    }
+
     fn count(&self, severity: Severity) -> usize {
         self.problems.iter().filter(|p| p.severity == severity).count()
     }
@@ -291,6 +306,7 @@ mod tests {
         assert!(text.contains("a.toml:2:1"), "{text}");
         assert!(text.contains("^^^^ again") && text.contains("---- first"), "{text}");
         assert!(text.contains("help: keep one") && text.ends_with("1 error"), "{text}");
+        assert_eq!(report().headline(), "1 error, the first at a.toml:2:1");
     }
 
     #[test]

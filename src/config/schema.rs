@@ -8,6 +8,7 @@ use serde_spanned::Spanned;
 
 use super::{
     hours::{DayWord, HoursWord, When, ZoneWord},
+    optics::{DecodeWord, ExposureWord, GainWord, PowerLineWord},
     secret::SecretPlace,
     values::{
         AntiPassbackWord, Bytes, Count, EngineWord, FormatWord, Fraction, HolidayWord, Keep, LevelWord,
@@ -94,6 +95,22 @@ pub(super) struct Camera {
     pub masks: Vec<Spanned<Vec<Vec<Fraction>>>>,
     pub min_plate_height: Key<Within<0, 1000>>,
     pub enabled: Key<bool>,
+    pub decode: Key<DecodeWord>,
+    pub motion: Key<bool>,
+    pub motion_change: Key<Within<1, 255>>,
+    pub linger: Key<Time>,
+    pub look_every: Key<Time>,
+    pub trigger: Key<CameraTrigger>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct CameraTrigger {
+    pub line: Key<LineWord>,
+    pub active_low: Key<bool>,
+    pub pull: Key<PullWord>,
+    pub debounce: Key<Time>,
+    pub hold: Key<Time>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -112,6 +129,9 @@ pub(super) struct V4l2 {
     pub height: Key<Count<16, 8192>>,
     pub fps: Key<Count<1, 240>>,
     pub format: Key<FormatWord>,
+    pub exposure: Key<ExposureWord>,
+    pub gain: Key<GainWord>,
+    pub power_line: Key<PowerLineWord>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -100,7 +100,7 @@ fn every_default_shown_is_the_built_in_one() {
     let shown = good(&switched_on(false));
     let plain = good(
         "[[camera]]\nname = \"north-gate\"\n[camera.replay]\npath = \"/srv/clips/gate.mp4\"\n\
-         [[camera]]\nname = \"yard\"\n[camera.v4l2]\n[[camera]]\nname = \"street\"\n[camera.rtsp]\n\
+         [camera.trigger]\nline = \"GPIO22\"\n[[camera]]\nname = \"yard\"\n[camera.v4l2]\n[[camera]]\nname = \"street\"\n[camera.rtsp]\n\
          url = \"rtsp://192.0.2.10:554/stream1\"\n[[list]]\nname = \"residents\"\nkind = \"allow\"\n\
          cameras = [\"north-gate\"]\n\
          [[schedule]]\nname = \"office\"\nhours = [\"mon-fri 07:00-18:00\", \"sat 22:00-06:00\"]\n\

@@ -1,6 +1,15 @@
 //! What is asked for at the control socket and over MQTT, done: who may ask has been settled there.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        mpsc::{SyncSender, sync_channel},
+    },
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
 
 use super::{
     commands,
@@ -9,6 +18,7 @@ use super::{
         words::{self, Reply, Request},
     },
     gates::{Doors, Opening},
+    health::Health,
     sinks::Sinks,
 };
 use crate::{
@@ -16,10 +26,36 @@ use crate::{
     publish::{self, command::Outcome},
 };
 
+/// Questions that may wait for the main loop.
+const QUESTIONS: usize = 8;
+/// How long it may take to answer one: a reload may come before.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// Somebody wants to know how everything is.
+#[derive(Debug)]
+pub(super) struct Question(SyncSender<Result<serde_json::Value, String>>);
+
+/// Where questions are handed in.
+pub(super) type Questions = mpsc::Sender<Question>;
+
+/// The way in, for the socket, and the way out, for the main loop.
+pub(super) fn questions() -> (Questions, mpsc::Receiver<Question>) {
+    mpsc::channel(QUESTIONS)
+}
+
+impl Question {
+    pub(super) fn answer(self, health: &Health) {
+        let report = serde_json::to_value(health).map_err(|error| error.to_string());
+        // Whoever asked may have given up.
+        let _ = self.0.try_send(report);
+    }
+}
+
 /// The socket at which commands are given. Without it the daemon goes on: plates are read all the same.
-pub(super) fn listen(socket: &Path, doors: Doors, sinks: Sinks) -> Option<Control> {
+pub(super) fn listen(socket: &Path, doors: Doors, sinks: Sinks, questions: Questions) -> Option<Control> {
     let handler = Arc::new(move |request: Request, caller: Caller| match request {
         Request::GateOpen { gate, reason, name } => open_gate(&doors, &sinks, caller, &gate, &reason, name),
+        Request::Status => status(&questions),
     });
     match Control::start(socket, handler) {
         Ok(control) => Some(control),
@@ -27,6 +63,19 @@ pub(super) fn listen(socket: &Path, doors: Doors, sinks: Sinks) -> Option<Contro
             tracing::warn!(socket = %socket.display(), %error, "no commands are taken: the socket cannot be had");
             None
         }
+    }
+}
+
+/// `amslpr status`.
+fn status(questions: &Questions) -> Reply {
+    let (answer, report) = sync_channel(1);
+    if questions.try_send(Question(answer)).is_err() {
+        return Reply::refused("too many ask at once");
+    }
+    match report.recv_timeout(ANSWER) {
+        Ok(Ok(report)) => Reply { report: Some(report), ..Reply::done("") },
+        Ok(Err(why)) => Reply::refused(format!("the report cannot be written: {why}")),
+        Err(_) => Reply::refused("the daemon's main loop does not answer"),
     }
 }
 
@@ -57,8 +106,8 @@ pub(super) fn gate_handler(doors: Doors, sinks: Sinks) -> commands::Handler {
         let by = words::plain(&format!("MQTT command {}", command.id), 120).unwrap_or_default();
         let reason = reason.as_deref().and_then(|reason| words::plain(reason, 200)).unwrap_or_default();
         match open(&doors, &sinks, gate, &by, &reason) {
-            Reply { ok: true, text } => Outcome::Done(serde_json::Value::String(text)),
-            Reply { ok: false, text } => Outcome::Refused(text),
+            Reply { ok: true, text, .. } => Outcome::Done(serde_json::Value::String(text)),
+            Reply { ok: false, text, .. } => Outcome::Refused(text),
         }
     })
 }

@@ -11,6 +11,7 @@ use super::{
     supervisor::UnitStatus,
 };
 use crate::{
+    capture::{Attention, CameraState, CameraStats},
     clock::Clock,
     fact::Fact,
     frame::Frame,
@@ -23,6 +24,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_millis(250);
 /// Frames that may fail one after the other before the chain is built anew.
 const FAILURES_IN_A_ROW: u32 = 10;
+/// A plate that moves, or is not known yet, keeps the camera awake for this long.
+const BUSY: Duration = Duration::from_secs(2);
 
 /// One camera's frames to facts, until the recording is over or the stop is heard.
 #[derive(Debug)]
@@ -31,6 +34,8 @@ pub(super) struct CameraUnit {
     pub networks: Networks,
     pub settings: pipeline::Settings,
     pub stats: Arc<pipeline::Stats>,
+    pub capture: Arc<CameraStats>,
+    pub attention: Arc<Attention>,
     pub sinks: Sinks,
     pub clock: Arc<dyn Clock>,
     pub stop: Stop,
@@ -52,6 +57,9 @@ impl CameraUnit {
                 Received::Item(frame) => match pipeline.step(&frame) {
                     Ok(facts) => {
                         failed = 0;
+                        if pipeline.is_busy() {
+                            self.attention.wake_until(self.clock.now() + BUSY);
+                        }
                         self.hand_on(facts, &mut pipeline);
                     }
                     Err(error) => {
@@ -66,7 +74,9 @@ impl CameraUnit {
                     }
                 },
                 Received::Nothing => {
-                    let facts = pipeline.idle(self.clock.now(), self.clock.wall());
+                    let now = self.clock.now();
+                    let rest = self.capture.state() == CameraState::Live && !self.attention.is_wanted(now);
+                    let facts = pipeline.idle(now, self.clock.wall(), rest);
                     self.hand_on(facts, &mut pipeline);
                 }
                 Received::Closed => break,

@@ -162,6 +162,13 @@ impl Networks {
         &self.settings
     }
 
+    /// Uses the loaded networks in another way from the next chain on. Which networks on which engines stays as it was.
+    pub fn use_settings(&mut self, settings: Settings) {
+        let loaded = &self.settings;
+        let (models, order, hailo) = (loaded.models.clone(), loaded.order.clone(), loaded.hailo.clone());
+        self.settings = Settings { models, order, hailo, ..settings };
+    }
+
     pub fn hailo(&self) -> Option<&Arc<Hailo>> {
         self.hailo.as_ref()
     }
@@ -208,6 +215,11 @@ impl Networks {
     pub fn engines(&self) -> (Option<CpuEngine>, Option<CpuEngine>) {
         let engine = |weights: &Weights| self.cpu(weights);
         (self.detector.as_ref().map(engine), self.reader.as_ref().map(engine))
+    }
+
+    /// How long the CPU has run these networks so far, all workers together.
+    pub fn busy(&self) -> Duration {
+        [&self.detector, &self.reader].into_iter().flatten().map(Weights::busy).sum()
     }
 
     /// How sure the preferred detector has to be, by its own description, that something is a plate.

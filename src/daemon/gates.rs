@@ -6,7 +6,7 @@
 use std::{
     io,
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread::{self, JoinHandle},
@@ -46,10 +46,10 @@ pub(super) struct Door {
     desk: Desk,
 }
 
-/// All doors. Cheap to clone.
+/// All doors. Clones share them: a gate that is wired anew is new for everybody.
 #[derive(Debug, Clone)]
 pub(super) struct Doors {
-    doors: Arc<[Door]>,
+    doors: Arc<RwLock<Vec<Arc<Door>>>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -66,40 +66,73 @@ pub(super) struct Plan {
 #[derive(Debug)]
 pub(super) struct Gates {
     doors: Doors,
-    units: Vec<Unit>,
-    stop: Option<Trigger>,
+    running: Vec<Running>,
+    /// For gates that are started later; gone when the gates end.
+    events: Option<SyncSender<GateEvent>>,
     scribe: Option<JoinHandle<()>>,
+}
+
+/// One gate's thread.
+#[derive(Debug)]
+struct Running {
+    id: GateId,
+    // In this order: the stop is given, then the thread is waited for, and its output is at rest.
+    stop: Trigger,
+    unit: Unit,
 }
 
 impl Gates {
     /// Starts them, at rest. Returns them with their events, for [`record`](Self::record).
     pub(super) fn start(plans: Vec<Plan>, clock: &Arc<dyn Clock>) -> io::Result<(Self, Receiver<GateEvent>)> {
         let (events, heard) = sync_channel(EVENTS);
-        let (trigger, stop) = shutdown();
-        let mut doors = Vec::new();
-        let mut units = Vec::new();
-        for Plan { settings, cameras, valid, memory } in plans {
-            let (id, status) = (settings.id.clone(), Arc::new(Status::default()));
-            let (tell, on_state) = (teller(events.clone()), Box::new(|_| {}));
-            let (gate, desk) =
-                Gate::new(settings, memory, tell, on_state, Arc::clone(&status), Arc::clone(clock));
-            let (mut gate, own) = (Some(gate), stop.clone());
-            units.push(Unit::start(
-                &format!("gate {id}"),
-                Arc::clone(clock),
-                stop.clone(),
-                backoff::Settings::default(),
-                move |status| {
-                    if let Some(gate) = gate.take() {
-                        gate.run(&own, &|| status.beat());
-                    }
-                    Ok(())
-                },
-            )?);
-            doors.push(Door { id, status, cameras, valid, desk });
+        let doors = Doors { doors: Arc::default(), clock: Arc::clone(clock) };
+        let mut gates = Self { doors, running: Vec::new(), events: Some(events), scribe: None };
+        for plan in plans {
+            gates.add(plan)?;
         }
-        let doors = Doors { doors: doors.into(), clock: Arc::clone(clock) };
-        Ok((Self { doors, units, stop: Some(trigger), scribe: None }, heard))
+        Ok((gates, heard))
+    }
+
+    /// Starts one more, at rest.
+    pub(super) fn add(&mut self, plan: Plan) -> io::Result<()> {
+        let Plan { settings, cameras, valid, memory } = plan;
+        let Some(events) = self.events.clone() else { return Ok(()) };
+        let clock = &self.doors.clock;
+        let (trigger, stop) = shutdown();
+        let (id, status) = (settings.id.clone(), Arc::new(Status::default()));
+        let (tell, on_state) = (teller(events), Box::new(|_| {}));
+        let (gate, desk) =
+            Gate::new(settings, memory, tell, on_state, Arc::clone(&status), Arc::clone(clock));
+        let (mut gate, own) = (Some(gate), stop.clone());
+        let unit = Unit::start(
+            &format!("gate {id}"),
+            Arc::clone(clock),
+            stop,
+            backoff::Settings::default(),
+            move |status| {
+                if let Some(gate) = gate.take() {
+                    gate.run(&own, &|| status.beat());
+                }
+                Ok(())
+            },
+        )?;
+        self.doors.change(|doors| {
+            doors.push(Arc::new(Door { id: id.clone(), status, cameras, valid, desk }));
+        });
+        self.running.push(Running { id, stop: trigger, unit });
+        Ok(())
+    }
+
+    /// Ends one: no more orders, its output at rest.
+    pub(super) fn remove(&mut self, id: &GateId) {
+        self.doors.change(|doors| doors.retain(|door| door.id != *id));
+        self.running.retain(|running| running.id != *id);
+    }
+
+    /// Gates are shown in this order.
+    pub(super) fn sort(&self, order: &[GateId]) {
+        let place = |door: &Arc<Door>| order.iter().position(|id| *id == door.id);
+        self.doors.change(|doors| doors.sort_by_key(place));
     }
 
     /// Records what the gates tell, in a thread of its own, until they have ended.
@@ -114,14 +147,18 @@ impl Gates {
     }
 
     pub(super) fn units(&self) -> impl Iterator<Item = &UnitStatus> {
-        self.units.iter().map(|unit| unit.status().as_ref())
+        self.running.iter().map(|running| running.unit.status().as_ref())
     }
 }
 
 impl Drop for Gates {
     fn drop(&mut self) {
-        drop(self.stop.take());
-        self.units.clear();
+        // All hear it before the first is waited for.
+        let (stops, units): (Vec<_>, Vec<_>) =
+            self.running.drain(..).map(|running| (running.stop, running.unit)).unzip();
+        drop(stops);
+        drop(units);
+        drop(self.events.take());
         if let Some(scribe) = self.scribe.take()
             && scribe.join().is_err()
         {
@@ -138,13 +175,20 @@ fn teller(events: SyncSender<GateEvent>) -> gate::Tell {
 }
 
 impl Doors {
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Door> {
-        self.doors.iter()
+    fn change(&self, how: impl FnOnce(&mut Vec<Arc<Door>>)) {
+        how(&mut self.doors.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// As they are now.
+    pub(super) fn all(&self) -> Vec<Arc<Door>> {
+        self.doors.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Orders what follows from a decision, at once. What could not be handed in comes back as its refusal.
     pub(super) fn consider(&self, decided: &Decided) -> Vec<GateEvent> {
-        let serving = self.doors.iter().filter(|door| door.cameras.contains(&decided.camera));
+        // Handing in never waits, so the doors are held for a moment only.
+        let doors = self.doors.read().unwrap_or_else(PoisonError::into_inner);
+        let serving = doors.iter().filter(|door| door.cameras.contains(&decided.camera));
         serving
             .filter_map(|door| {
                 let order = Order::of(decided, door.valid)?;
@@ -158,8 +202,9 @@ impl Doors {
 
     /// Opens a gate by hand and waits for what comes of it. `by` says who asks, `reason` why.
     pub(super) fn open(&self, gate: &str, by: &str, reason: &str) -> Opening {
-        let Some(door) = self.doors.iter().find(|door| door.id.as_str() == gate) else {
-            let known: Vec<&str> = self.doors.iter().map(|door| door.id.as_str()).collect();
+        let doors = self.all();
+        let Some(door) = doors.iter().find(|door| door.id.as_str() == gate) else {
+            let known: Vec<&str> = doors.iter().map(|door| door.id.as_str()).collect();
             return Opening::Unknown(known.join(", "));
         };
         let (now, at) = (self.clock.now(), self.clock.wall());

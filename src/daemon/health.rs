@@ -16,6 +16,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
+    examine,
     gates::{Door, Doors},
     lists::ListStats,
     machine::{Machine, Probes},
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     access::Porter,
-    capture::{CameraState, CameraStats},
+    capture::{CameraState, CameraStats, Condition},
     clock::{Clock, Moment},
     frame::CameraId,
     infer::hailo::Hailo,
@@ -82,16 +83,32 @@ pub(super) struct Health {
     pub mqtt: Option<MqttHealth>,
     /// `null` where the machine does not say.
     pub machine: Option<Machine>,
+    pub configuration: ConfigurationHealth,
+}
+
+/// What became of the configuration since the start.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct ConfigurationHealth {
+    /// Reloads asked for.
+    pub reloads: u64,
+    /// Why the last one was refused; `null`: it was not.
+    pub refused: Option<String>,
+    /// Tables that have changed and are taken at the next restart only.
+    pub waiting: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct CameraHealth {
     pub name: String,
     pub state: &'static str,
+    /// `fine`, `frozen`, `dark`, `blurred` or `moved`.
+    pub picture: &'static str,
     pub frames: u64,
     pub forgotten: u64,
     pub dropped: u64,
     pub broken: u64,
+    /// Pictures left out because nothing was going on.
+    pub rested: u64,
     pub reopened: u64,
     pub looked_at: u64,
     pub failed_looks: u64,
@@ -175,6 +192,8 @@ pub(super) struct CameraPart {
     pub capture: Arc<CameraStats>,
     pub chain: Arc<pipeline::Stats>,
     pub unit: Arc<UnitStatus>,
+    /// Of the input that wakes it.
+    pub trigger: Option<Arc<UnitStatus>>,
 }
 
 /// The lists as the gatherer sees them.
@@ -199,6 +218,7 @@ pub(super) struct Gatherer {
     began: Moment,
     machine: Option<Probes>,
     lists: Option<ListPart>,
+    pub configuration: ConfigurationHealth,
 }
 
 impl Gatherer {
@@ -223,6 +243,7 @@ impl Gatherer {
             began,
             machine: Probes::open(),
             lists: None,
+            configuration: ConfigurationHealth::default(),
         }
     }
 
@@ -247,7 +268,8 @@ impl Gatherer {
         for part in &self.cameras {
             judge_camera(part, now, &mut problems);
         }
-        self.doors.iter().for_each(|door| judge_gate(door, &mut problems));
+        let doors = self.doors.all();
+        doors.iter().for_each(|door| judge_gate(door, &mut problems));
         judge_journal(&snapshot, &mut problems);
         if let Some(lists) = &self.lists {
             judge_lists(lists, &mut problems);
@@ -276,6 +298,15 @@ impl Gatherer {
                 mib: images.bytes >> 20,
             }
         });
+        judge_configuration(&self.configuration, &mut problems);
+        if !examine::is_clock_set(self.clock.wall()) {
+            let words = "the clock has never been set: times are wrong, and schedules with them";
+            problems.push((Verdict::Degraded, words.to_owned()));
+        }
+        let machine = self.machine.as_mut().map(|probes| probes.machine(&self.journal_path));
+        if let Some(machine) = &machine {
+            judge_machine(machine, &mut problems);
+        }
         problems.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
         Health {
             v: 1,
@@ -285,7 +316,7 @@ impl Gatherer {
             uptime_s: now.since(self.began).as_secs(),
             cameras,
             lists: self.lists.as_ref().map(|lists| list_health(&lists.stats)),
-            gates: self.doors.iter().map(gate).collect(),
+            gates: doors.iter().map(|door| gate(door)).collect(),
             journal: JournalHealth {
                 recorded: snapshot.recorded,
                 queued: snapshot.queued,
@@ -303,7 +334,8 @@ impl Gatherer {
             hailo,
             broker: broker.as_ref().map(|broker| broker.state.as_str()),
             mqtt: broker.map(mqtt),
-            machine: self.machine.as_mut().map(|probes| probes.machine(&self.journal_path)),
+            machine,
+            configuration: self.configuration.clone(),
         }
     }
 }
@@ -323,10 +355,12 @@ fn camera(part: &CameraPart) -> CameraHealth {
     CameraHealth {
         name: part.id.to_string(),
         state: state_name(part.capture.state()),
+        picture: part.capture.condition().as_str(),
         frames: counts.delivered,
         forgotten: counts.forgotten,
         dropped: counts.dropped,
         broken: counts.broken,
+        rested: counts.rested,
         reopened: counts.reopened,
         looked_at: looks.frames,
         failed_looks: looks.failed,
@@ -351,6 +385,8 @@ fn judge_camera(part: &CameraPart, now: Moment, problems: &mut Vec<(Verdict, Str
             if silent > STALLED {
                 let seconds = silent.as_secs();
                 problems.push((Verdict::Degraded, format!("camera {id} has given no frame for {seconds} s")));
+            } else if let Some(words) = advice(part.capture.condition()) {
+                problems.push((Verdict::Degraded, format!("camera {id} {words}")));
             }
         }
         CameraState::Starting | CameraState::Ended => {}
@@ -359,6 +395,21 @@ fn judge_camera(part: &CameraPart, now: Moment, problems: &mut Vec<(Verdict, Str
         let why = part.unit.last_error().unwrap_or_default();
         problems.push((Verdict::Failed, format!("camera {id} is not looked at: {why}")));
     }
+    if let Some(trigger) = part.trigger.as_ref().filter(|unit| unit.state() == UnitState::BackingOff) {
+        let why = trigger.last_error().unwrap_or_default();
+        problems.push((Verdict::Degraded, format!("camera {id} is not woken by its trigger: {why}")));
+    }
+}
+
+/// What is wrong with a picture, and what to do about it.
+const fn advice(condition: Condition) -> Option<&'static str> {
+    Some(match condition {
+        Condition::Fine => return None,
+        Condition::Frozen => "gives the very same picture again and again: restart the camera",
+        Condition::Dark => "sees nothing but darkness: light, exposure, a covered lens?",
+        Condition::Blurred => "is much less sharp than it was: clean and focus it",
+        Condition::Moved => "shows another view than before: was it turned?",
+    })
 }
 
 fn gate(door: &Door) -> GateHealth {
@@ -422,11 +473,17 @@ pub(super) fn presence(camera: &CameraStats, now: Moment) -> Presence {
     match camera.state() {
         CameraState::Live => {
             let silent = camera.last_frame().map_or(Duration::ZERO, |at| now.since(at));
-            if silent > STALLED { Presence::Stalled } else { Presence::Online }
+            match camera.condition() {
+                _ if silent > STALLED => Presence::Stalled,
+                Condition::Fine => Presence::Online,
+                Condition::Frozen => Presence::Frozen,
+                Condition::Dark => Presence::Dark,
+                Condition::Blurred => Presence::Blurred,
+                Condition::Moved => Presence::Moved,
+            }
         }
-        CameraState::Starting | CameraState::Retrying | CameraState::Ended | CameraState::Failed => {
-            Presence::Offline
-        }
+        CameraState::Starting => Presence::Starting,
+        CameraState::Retrying | CameraState::Ended | CameraState::Failed => Presence::Offline,
     }
 }
 
@@ -452,6 +509,27 @@ fn judge_journal(journal: &journal::Snapshot, problems: &mut Vec<(Verdict, Strin
     if journal.undelivered_dropped > 0 {
         let dropped = journal.undelivered_dropped;
         problems.push((Verdict::Degraded, format!("{dropped} facts were erased before the broker had them")));
+    }
+}
+
+fn judge_machine(machine: &Machine, problems: &mut Vec<(Verdict, String)>) {
+    let troubles = [
+        (machine.under_voltage, "the board gets too little voltage: see `amslpr doctor`"),
+        (machine.throttled, "the processor is slowed down, by heat or by its supply: see `amslpr doctor`"),
+    ];
+    for (_, words) in troubles.iter().filter(|(trouble, _)| *trouble == Some(true)) {
+        problems.push((Verdict::Degraded, (*words).to_owned()));
+    }
+}
+
+fn judge_configuration(about: &ConfigurationHealth, problems: &mut Vec<(Verdict, String)>) {
+    if let Some(why) = &about.refused {
+        let words = format!("the last reload was refused, the configuration of before is in use: {why}");
+        problems.push((Verdict::Degraded, words));
+    }
+    if !about.waiting.is_empty() {
+        let words = format!("changed, and waiting for a restart: {}", about.waiting.join("; "));
+        problems.push((Verdict::Degraded, words));
     }
 }
 
@@ -515,23 +593,4 @@ impl Health {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_verdict_that_flaps_is_recorded_once_a_minute_and_what_lasts_is_recorded() {
-        let mut chronicle = Chronicle::default();
-        let mut recorded = Vec::new();
-        for second in 0..200_u64 {
-            let verdict = match second {
-                0..130 if second % 2 == 1 => Verdict::Degraded,
-                0..130 => Verdict::Ok,
-                _ => Verdict::Failed,
-            };
-            if chronicle.takes(verdict, Moment::from_micros(second * 1_000_000)) {
-                recorded.push((second, verdict.as_str()));
-            }
-        }
-        assert_eq!(recorded, [(0, "ok"), (61, "degraded"), (122, "ok"), (182, "failed")]);
-    }
-}
+mod tests;

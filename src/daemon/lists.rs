@@ -1,14 +1,14 @@
 //! The lists while the daemon runs: those of the configuration with what people have added, kept up to date.
 //!
 //! [`Desk`] is where changes are asked for, by commands at the terminal and by messages alike. The unit here sees
-//! within [`LOOKING`] that somebody changed something, and gives the porter new lists; what cannot be loaded leaves
+//! within half a second that somebody changed something, and gives the porter new lists; what cannot be loaded leaves
 //! the old ones in use.
 
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -37,23 +37,28 @@ pub enum ChangeError {
     Apply(#[from] ApplyError),
 }
 
-/// Where changes of lists are asked for.
+/// Where changes of lists are asked for. Clones share what is configured.
 #[derive(Debug, Clone)]
 pub struct Desk {
     journal: PathBuf,
-    configured: Arc<Configured>,
+    configured: Arc<RwLock<Arc<Configured>>>,
 }
 
 impl Desk {
     /// `configured` is what the daemon runs with.
     pub fn new(journal: &Path, configured: Arc<Configured>) -> Self {
-        Self { journal: journal.to_owned(), configured }
+        Self { journal: journal.to_owned(), configured: Arc::new(RwLock::new(configured)) }
+    }
+
+    /// The configuration was read anew: from now on these lists, with what people have added to them.
+    pub fn use_configured(&self, configured: Arc<Configured>) {
+        *self.configured.write().unwrap_or_else(PoisonError::into_inner) = configured;
     }
 
     /// Makes all changes or none; returns when they are on the disk. A running daemon decides by them within a second.
     /// Waits for other writers, five seconds at most: not for a thread that must not wait.
     pub fn apply(&self, changes: &[Change], actor: &Actor, now: Timestamp) -> Result<Applied, ChangeError> {
-        Ok(self.store()?.apply(changes, actor, &self.configured, now)?)
+        Ok(self.store()?.apply(changes, actor, &self.configured(), now)?)
     }
 
     /// What was added, and what was changed when.
@@ -61,8 +66,8 @@ impl Desk {
         ListStore::open(&self.journal)
     }
 
-    pub fn configured(&self) -> &Configured {
-        &self.configured
+    pub fn configured(&self) -> Arc<Configured> {
+        Arc::clone(&self.configured.read().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -82,14 +87,16 @@ pub(super) struct ListUnit {
     porter: Arc<Porter>,
     stats: Arc<ListStats>,
     /// Plates may stand in the log.
-    log_plates: bool,
+    log_plates: Arc<AtomicBool>,
     /// Number of the last change that the porter knows of.
     last: Option<u64>,
+    /// The configured lists that the porter knows of.
+    configured: Option<Arc<Configured>>,
 }
 
 impl ListUnit {
-    pub(super) fn new(desk: Desk, porter: Arc<Porter>, log_plates: bool) -> Self {
-        Self { desk, porter, stats: Arc::default(), log_plates, last: None }
+    pub(super) fn new(desk: Desk, porter: Arc<Porter>, log_plates: Arc<AtomicBool>) -> Self {
+        Self { desk, porter, stats: Arc::default(), log_plates, last: None, configured: None }
     }
 
     pub(super) fn stats(&self) -> &Arc<ListStats> {
@@ -109,7 +116,7 @@ impl ListUnit {
         while !stop.is_stopped() {
             status.beat();
             let version = store.data_version()?;
-            if seen != Some(version) {
+            if seen != Some(version) || !self.knows(&self.desk.configured()) {
                 self.look(&store)?;
                 seen = Some(version);
             }
@@ -118,13 +125,17 @@ impl ListUnit {
         Ok(())
     }
 
+    fn knows(&self, configured: &Arc<Configured>) -> bool {
+        self.configured.as_ref().is_some_and(|known| Arc::ptr_eq(known, configured))
+    }
+
     fn look(&mut self, store: &ListStore) -> Result<(), ReaderError> {
-        let last = store.last_change()?;
-        if self.last == Some(last) {
+        let (last, configured) = (store.last_change()?, self.desk.configured());
+        if self.last == Some(last) && self.knows(&configured) {
             return Ok(());
         }
         let added = store.entries()?;
-        let (lists, problems) = self.desk.configured.with(&added);
+        let (lists, problems) = configured.with(&added);
         let entries = lists.len();
         match self.last {
             None => self.porter.begin(Arc::new(lists), store.memory()?),
@@ -133,7 +144,7 @@ impl ListUnit {
                 self.porter.use_lists(Arc::new(lists));
             }
         }
-        self.last = Some(last);
+        (self.last, self.configured) = (Some(last), Some(configured));
         self.stats.entries.store(entries as u64, Ordering::Relaxed);
         self.stats.odd.store(problems.len() as u64, Ordering::Relaxed);
         self.stats.swaps.fetch_add(1, Ordering::Relaxed);
@@ -144,7 +155,8 @@ impl ListUnit {
                 "entries that were added do not fit the configuration any more; `amslpr plates list` names them"
             );
         }
-        for problem in problems.iter().filter(|_| self.log_plates).take(MOST_LOGGED) {
+        let shown = self.log_plates.load(Ordering::Relaxed);
+        for problem in problems.iter().filter(|_| shown).take(MOST_LOGGED) {
             tracing::warn!(%problem, "entry not used as it was added");
         }
         Ok(())
@@ -174,7 +186,7 @@ mod tests {
         let configured = Configured { lists: vec![tolerant], schedules: Vec::new() };
         let desk = Desk::new(&path, Arc::new(configured));
         let porter = Arc::new(Porter::new(Rules { anti_passback: AntiPassback::Hard, ..Rules::default() }));
-        let mut keeper = ListUnit::new(desk.clone(), Arc::clone(&porter), false);
+        let mut keeper = ListUnit::new(desk.clone(), Arc::clone(&porter), Arc::default());
         let passage = sample::closed(1).passage;
         let count = AtomicU64::new(1);
         // What is decided is recorded, as the daemon does.
@@ -235,6 +247,12 @@ mod tests {
             .unwrap();
         assert!(wait(&|| stats.swaps.load(Ordering::Relaxed) > swaps));
         assert_eq!((asked().reason.as_str(), stats.entries.load(Ordering::Relaxed)), ("unlisted", 0));
+        // The configuration is read anew, with a list that holds the plate: in use without anybody's change.
+        let text = passage.reading.as_ref().unwrap().text.clone();
+        let mut crew = List::new("crew", Kind::Allow);
+        crew.entries.push(crate::access::Entry::new(text));
+        desk.use_configured(Arc::new(Configured { lists: vec![crew], schedules: Vec::new() }));
+        assert!(wait(&|| asked().reason.as_str() != "unlisted"));
         trigger.stop();
         drop(unit);
     }

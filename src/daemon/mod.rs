@@ -4,14 +4,19 @@
 //! `wiring` for who is connected to whom.
 //!
 //! Order of the start: journal, gates (at rest), networks, cameras, publisher, READY. Order of the stop: gates (at rest
-//! again), cameras, what they still hold, journal, publisher.
+//! again), cameras, what they still hold, journal, publisher. A new configuration exchanges what it changes, and nothing
+//! else (`reload`); one that is wrong is not taken.
 
 mod asked;
+pub mod board;
 mod camera_unit;
 pub mod chain;
 mod clock_watch;
 mod commands;
 pub mod control;
+mod correspondence;
+pub mod examine;
+mod eyes;
 mod gates;
 mod health;
 pub mod lists;
@@ -22,22 +27,33 @@ mod npu;
 mod outlet;
 mod pictures;
 pub mod pipeline;
+pub mod reach;
+mod reload;
 pub mod resting;
 mod screen;
 mod settings;
 mod sinks;
 mod supervisor;
+mod triggers;
 mod wiring;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{clock::Clock, config::Config, journal, publish};
+use crate::{
+    clock::{Clock, Moment},
+    config::{self, Config},
+    journal, publish,
+};
+use asked::Question;
 use clock_watch::ClockWatch;
 use health::{Chronicle, Gatherer, Health, Verdict};
 use notify::Notifier;
-pub use settings::chain as chain_settings;
+pub use settings::{
+    chain as chain_settings, network as network_camera, pipeline as pipeline_settings,
+    source as camera_source,
+};
 use wiring::Wired;
 
 /// How often the main loop looks at its units.
@@ -51,11 +67,15 @@ const CLEANING: Duration = Duration::from_secs(3600);
 /// Facts get this long to reach the disk at the stop.
 const LAST_COMMIT: Duration = Duration::from_secs(1);
 
-/// What somebody at the terminal wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How the daemon is run.
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Print decisions and passages on stdout as they happen.
     pub screen: bool,
+    /// The main file of the configuration, which is read again when a reload is asked for.
+    pub file: PathBuf,
+    /// Sets the level of the log, where there is one to set.
+    pub level: Option<logging::LevelHandle>,
 }
 
 /// Why the daemon could not start, or did not end well.
@@ -76,7 +96,7 @@ pub enum DaemonError {
 }
 
 /// Runs until a signal says stop, or until every camera is a recording that is over.
-pub fn run(config: &Config, options: Options, clock: &Arc<dyn Clock>) -> Result<(), DaemonError> {
+pub fn run(config: &Config, options: &Options, clock: &Arc<dyn Clock>) -> Result<(), DaemonError> {
     let start = |what: &str| {
         let what = what.to_owned();
         move |error| DaemonError::Start { what, error }
@@ -86,96 +106,188 @@ pub fn run(config: &Config, options: Options, clock: &Arc<dyn Clock>) -> Result<
         .build()
         .map_err(start("the signal handler"))?;
     let notifier = Notifier::from_environment();
-    let wired = Wired::build(config, options, clock)?;
-    notifier.ready();
-    let outcome = runtime.block_on(serve(&wired, config, &notifier, clock));
+    // A signal that comes while everything is being built is heard afterwards.
+    let signals = runtime.block_on(async { Signals::listen() }).map_err(start("listening to signals"))?;
+    let (questions, asked) = asked::questions();
+    let wired = Wired::build(config, options, questions, clock)?;
+    let gatherer = wired.gatherer(Arc::clone(clock));
+    let mut steward =
+        Steward { wired, gatherer, notifier, options, clock, told: None, chronicle: Chronicle::default() };
+    steward.notifier.ready();
+    let outcome = runtime.block_on(steward.serve(signals, asked));
+    let Steward { wired, notifier, .. } = steward;
     notifier.stopping();
     let stopped = wired.stop(LAST_COMMIT);
-    outcome.map_err(start("listening to signals"))?;
+    outcome?;
     match stopped {
         0 => Ok(()),
         unwritten => Err(DaemonError::Unwritten(unwritten)),
     }
 }
 
-/// The main loop: signals, health, watchdog, and whether there is anything left to do.
-async fn serve(
-    wired: &Wired,
-    config: &Config,
-    notifier: &Notifier,
-    clock: &Arc<dyn Clock>,
-) -> std::io::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup: Signal = signal(SignalKind::hangup())?;
-    let mut tick = tokio::time::interval(TICK);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut gatherer = wired.gatherer(Arc::clone(clock));
-    let (mut told, mut chronicle): (Option<Verdict>, _) = (None, Chronicle::default());
-    let (mut next_health, mut last_health) = (clock.now(), clock.now());
-    let (mut changed, mut told_broker) = (false, None);
-    let mut next_cleaning = clock.now();
-    let mut watch = ClockWatch::default();
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
-            _ = hangup.recv() => {
-                notifier.reloading();
-                tracing::warn!("reload asked for; this version takes a new configuration at a restart only");
-                notifier.ready();
-            }
-            _ = tick.tick() => {
-                feed_watchdog(wired, notifier);
-                // When something changed, too, but never more than once a second.
-                let (presence, broker) = (wired.publish_presence(clock.now()), wired.broker());
-                let state = broker.map(|broker| (broker.state, broker.denied));
-                changed |= presence || state != told_broker;
-                told_broker = state;
-                if clock.now() >= next_health || changed && clock.now() >= last_health + SOONEST_HEALTH {
-                    (changed, last_health) = (false, clock.now());
-                    next_health = clock.now() + config.health.every;
-                    let health = report(wired, &mut gatherer, notifier, &mut told);
-                    if chronicle.takes(health.verdict, clock.now()) {
-                        wired.record_health(&health, clock.wall());
+/// What the system says to the daemon.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// Whoever looks after the running units.
+struct Steward<'a> {
+    wired: Wired,
+    gatherer: Gatherer,
+    notifier: Notifier,
+    options: &'a Options,
+    clock: &'a Arc<dyn Clock>,
+    /// The verdict that the log knows of.
+    told: Option<Verdict>,
+    /// What the journal knows of.
+    chronicle: Chronicle,
+}
+
+impl Steward<'_> {
+    /// The main loop: signals, health, watchdog, and whether there is anything left to do.
+    async fn serve(
+        &mut self,
+        mut signals: Signals,
+        mut asked: tokio::sync::mpsc::Receiver<Question>,
+    ) -> Result<(), DaemonError> {
+        let clock = self.clock;
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut next_health, mut last_health) = (clock.now(), clock.now());
+        let (mut changed, mut told_broker) = (false, None);
+        let mut next_cleaning = clock.now();
+        let mut watch = ClockWatch::default();
+        loop {
+            tokio::select! {
+                _ = signals.interrupt.recv() => return Ok(()),
+                _ = signals.terminate.recv() => return Ok(()),
+                _ = signals.hangup.recv() => {
+                    self.notifier.reloading();
+                    let outcome = self.reload();
+                    self.notifier.ready();
+                    outcome?;
+                    (changed, next_health) = (true, clock.now());
+                }
+                Some(question) = asked.recv() => {
+                    let health = self.gatherer.gather(self.wired.broker());
+                    question.answer(&health);
+                }
+                _ = tick.tick() => {
+                    self.feed_watchdog();
+                    // When something changed, too, but never more than once a second.
+                    let (presence, broker) = (self.wired.publish_presence(clock.now()), self.wired.broker());
+                    let state = broker.map(|broker| (broker.state, broker.denied));
+                    changed |= presence || state != told_broker;
+                    told_broker = state;
+                    if clock.now() >= next_health || changed && clock.now() >= last_health + SOONEST_HEALTH {
+                        (changed, last_health) = (false, clock.now());
+                        next_health = clock.now() + self.wired.config().health.every;
+                        self.report();
+                    }
+                    self.clean(&mut watch, &mut next_cleaning);
+                    if self.wired.recordings_are_over() {
+                        tracing::info!("every camera is a recording that is over; ending");
+                        return Ok(());
                     }
                 }
-                let steady = watch.is_steady(clock.now(), clock.wall());
-                if let Some(kept) = config.journal.retention.filter(|_| steady && clock.now() >= next_cleaning) {
-                    next_cleaning = clock.now() + CLEANING;
-                    wired.erase_older_than(kept, clock.wall());
-                }
-                if wired.recordings_are_over() {
-                    tracing::info!("every camera is a recording that is over; ending");
-                    return Ok(());
-                }
             }
         }
     }
-}
 
-/// The watchdog is fed only while every unit moves; systemd's restart is the cure for a wedged one.
-fn feed_watchdog(wired: &Wired, notifier: &Notifier) {
-    match wired.units().find(|unit| unit.silent_for() > WEDGED) {
-        None => notifier.watchdog(),
-        Some(wedged) => {
-            let seconds = wedged.silent_for().as_secs();
-            notifier.status(&format!("{} has not moved for {seconds} s", wedged.name()));
+    /// Reads the configuration again. One that is wrong leaves the old one in use; the error that comes back is one
+    /// that the daemon cannot live with.
+    fn reload(&mut self) -> Result<(), DaemonError> {
+        let about = &mut self.gatherer.configuration;
+        about.reloads += 1;
+        let loaded = match config::load(&self.options.file) {
+            Ok(loaded) => loaded,
+            Err(report) => {
+                let why = report.headline();
+                tracing::error!(
+                    why,
+                    "reload refused: the old configuration stays in use; `amslpr check` explains"
+                );
+                about.refused = Some(why);
+                return Ok(());
+            }
+        };
+        let (config, difference, waiting) = match self.wired.compare(&loaded.config) {
+            Ok(compared) => compared,
+            Err(error) => {
+                tracing::error!(%error, "reload refused: the old configuration stays in use");
+                about.refused = Some(error.to_string());
+                return Ok(());
+            }
+        };
+        about.refused = None;
+        about.waiting = waiting.iter().map(|table| (*table).to_owned()).collect();
+        for table in &waiting {
+            tracing::warn!(table, "changed, and taken at the next restart only");
+        }
+        let level = config.log.level;
+        self.wired.exchange(config, &difference)?;
+        if let Some(handle) = &self.options.level
+            && !handle.set(level)
+        {
+            tracing::warn!("the level of the log cannot be changed");
+        }
+        if difference.is_nothing() {
+            tracing::info!("reloaded: nothing has changed");
+        } else {
+            self.gatherer.cameras = self.wired.camera_parts();
+            tracing::info!(changed = difference.words(), "reloaded");
+        }
+        Ok(())
+    }
+
+    /// The watchdog is fed only while every unit moves; systemd's restart is the cure for a wedged one.
+    fn feed_watchdog(&self) {
+        match self.wired.units().find(|unit| unit.silent_for() > WEDGED) {
+            None => self.notifier.watchdog(),
+            Some(wedged) => {
+                let seconds = wedged.silent_for().as_secs();
+                self.notifier.status(&format!("{} has not moved for {seconds} s", wedged.name()));
+            }
         }
     }
-}
 
-fn report(wired: &Wired, gatherer: &mut Gatherer, notifier: &Notifier, told: &mut Option<Verdict>) -> Health {
-    let health: Health = gatherer.gather(wired.broker());
-    notifier.status(&health.status_line());
-    if *told != Some(health.verdict) {
-        let (verdict, problems) = (health.verdict.as_str(), health.problems.join("; "));
-        match health.verdict {
-            Verdict::Ok => tracing::info!(verdict, "health"),
-            Verdict::Degraded | Verdict::Failed => tracing::warn!(verdict, %problems, "health"),
+    fn report(&mut self) {
+        let health: Health = self.gatherer.gather(self.wired.broker());
+        self.notifier.status(&health.status_line());
+        if self.told != Some(health.verdict) {
+            let (verdict, problems) = (health.verdict.as_str(), health.problems.join("; "));
+            match health.verdict {
+                Verdict::Ok => tracing::info!(verdict, "health"),
+                Verdict::Degraded | Verdict::Failed => tracing::warn!(verdict, %problems, "health"),
+            }
+            self.told = Some(health.verdict);
         }
-        *told = Some(health.verdict);
+        self.wired.publish_health(&health);
+        if self.chronicle.takes(health.verdict, self.clock.now()) {
+            self.wired.record_health(&health, self.clock.wall());
+        }
     }
-    wired.publish_health(&health);
-    health
+
+    /// Passages older than the retention go, now and then, if the clock can be believed.
+    fn clean(&self, watch: &mut ClockWatch, next: &mut Moment) {
+        let (now, wall) = (self.clock.now(), self.clock.wall());
+        let steady = watch.is_steady(now, wall);
+        let kept = self.wired.config().journal.retention;
+        if let Some(kept) = kept.filter(|_| steady && now >= *next) {
+            *next = now + CLEANING;
+            self.wired.erase_older_than(kept, wall);
+        }
+    }
 }

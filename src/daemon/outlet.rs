@@ -5,8 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::mpsc;
-
+use super::correspondence::Messenger;
 use crate::{
     clock::Clock,
     fact::GateId,
@@ -19,7 +18,7 @@ use crate::{
 pub(super) struct ByMessage {
     pub topic: Option<String>,
     pub payload: Option<String>,
-    pub calls: mpsc::Sender<Call>,
+    pub messenger: Messenger,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -39,7 +38,7 @@ impl Outlet for ByMessage {
             payload: self.payload.clone(),
             done,
         };
-        self.calls.try_send(call).map_err(|_| "the publisher takes no more orders".to_owned())?;
+        self.messenger.send(call)?;
         match outcome.recv_timeout(within) {
             Ok(outcome) => outcome,
             Err(_) => Err(format!("the broker has not acknowledged it within {} ms", within.as_millis())),

@@ -1,6 +1,6 @@
 //! Pictures of passages on their way from the evidence to the broker: one a passage, the best that the broker takes.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use crate::{
     fact::ImageKind,
@@ -8,21 +8,24 @@ use crate::{
     publish::{Image, Images, LARGEST_IMAGE},
 };
 
-/// Where they go, once there is a publisher: it starts after the evidence.
+/// Where they go while there is a publisher that wants them: it starts after the evidence, and a reload exchanges it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Outlet(Arc<OnceLock<Images>>);
+pub(super) struct Outlet(Arc<RwLock<Option<Images>>>);
 
 impl Outlet {
-    pub(super) fn open(&self, images: Images) {
-        // There is one publisher.
-        let _ = self.0.set(images);
+    /// `None`: nowhere.
+    pub(super) fn lead(&self, images: Option<Images>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = images;
     }
 
     /// Shows each passage's picture to the broker, while there is one.
     pub(super) fn onlooker(&self) -> Onlooker {
         let outlet = self.clone();
         Box::new(move |camera, passage, pictures| {
-            if let (Some(images), Some(jpeg)) = (outlet.0.get(), chosen(pictures)) {
+            let images = outlet.0.read().unwrap_or_else(PoisonError::into_inner);
+            if let Some(images) = images.as_ref()
+                && let Some(jpeg) = chosen(pictures)
+            {
                 images.send(Image { camera: camera.clone(), passage, jpeg });
             }
         })

@@ -75,6 +75,8 @@ pub struct Pipeline {
     detections: Vec<Detection>,
     reads: Vec<TrackRead>,
     wanted: Vec<(Priority, TrackId, usize)>,
+    /// Something in the last frame makes the next ones matter.
+    busy: bool,
     /// The last frame's time, for closing what is left at the end.
     last: Option<(Moment, Timestamp)>,
 }
@@ -101,6 +103,7 @@ impl Pipeline {
             detections: Vec::new(),
             reads: Vec::new(),
             wanted: Vec::new(),
+            busy: false,
             last: None,
         })
     }
@@ -135,6 +138,7 @@ impl Pipeline {
         };
         let scene = Scene { receipt, wall: frame.wall, step: &step, reads: &self.reads };
         let events = self.passages.step(&scene);
+        self.busy = step.seen.iter().any(|seen| self.passages.is_eventful(seen, frame.captured));
         for ended in &step.ended {
             self.histories.remove(&ended.track);
         }
@@ -200,9 +204,15 @@ impl Pipeline {
         Ok(())
     }
 
-    /// No frame came for a while: what has left in the meantime is closed.
-    pub fn idle(&mut self, now: Moment, wall: Timestamp) -> Vec<Fact> {
-        if !self.settings.live || self.passages.present() == 0 {
+    /// Every picture matters now: a plate moves, or is not known yet.
+    pub const fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    /// No frame came for a while: what has left in the meantime is closed. Of a camera at `rest` few frames come: a
+    /// plate that was there in the last one still is.
+    pub fn idle(&mut self, now: Moment, wall: Timestamp, rest: bool) -> Vec<Fact> {
+        if !self.settings.live || self.passages.present() == 0 || rest && !self.tracker.is_empty() {
             return Vec::new();
         }
         let size = crate::geometry::Size::new(1, 1);

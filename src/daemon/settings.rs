@@ -7,14 +7,17 @@ use crate::{
     access::Porter,
     backoff,
     capture::{
-        self, Encoding, Origin, Wish,
+        self, Care, Decode, Encoding, Origin, Wish, condition, motion,
         replay::Replay,
         rtsp::{self, Rtsp},
         v4l2::{self, V4l2},
+        watch,
     },
     config::{self, CameraFormat, Config, GateOutput, Source, Transport},
-    detect, gate,
-    geometry::Size,
+    detect,
+    frame::glance,
+    gate,
+    geometry::{Point, Size},
     infer::hailo::Plan,
     journal, publish, track,
 };
@@ -43,7 +46,7 @@ fn hailo(config: &Config) -> Plan {
 }
 
 /// `plate_score` is what the detector's own description asks of a plate.
-pub(super) fn pipeline(
+pub fn pipeline(
     camera: &config::Camera,
     config: &Config,
     porter: Arc<Porter>,
@@ -117,11 +120,34 @@ pub(super) fn journal(config: &Config) -> journal::Settings {
     }
 }
 
+/// How a camera is kept alive and watched. A recording is looked at whole.
+pub(super) fn care(camera: &config::Camera) -> Care {
+    let zones = &camera.zones;
+    let masked = |place: Point| zones.exclude.iter().any(|area| area.contains(place));
+    let in_zone =
+        |place: Point| zones.include.is_empty() || zones.include.iter().any(|area| area.contains(place));
+    let motion = camera.motion.then(|| motion::Settings {
+        least_change: camera.motion_change,
+        counts: glance::cells().map(|place| in_zone(place) && !masked(place)).collect(),
+    });
+    let condition = condition::Settings {
+        counts: glance::cells().map(|place| !masked(place)).collect(),
+        ..condition::Settings::default()
+    };
+    let watch = watch::Settings { motion, linger: camera.linger, look_every: camera.look_every, condition };
+    Care { watch: (!is_recording(camera)).then_some(watch), ..Care::default() }
+}
+
+/// How much of a camera is decoded.
+pub(super) const fn decode(camera: &config::Camera) -> Decode {
+    if is_recording(camera) { Decode::All } else { camera.decode }
+}
+
 /// What a camera's frames come from.
-pub(super) fn source(camera: &config::Camera, origin: Origin) -> Result<Box<dyn capture::Source>, String> {
+pub fn source(camera: &config::Camera, origin: Origin) -> Result<Box<dyn capture::Source>, String> {
     Ok(match &camera.source {
         Source::Replay(settings) => Box::new(Replay::new(settings.clone(), origin)),
-        Source::V4l2 { device, width, height, fps, format } => {
+        Source::V4l2 { device, width, height, fps, format, controls } => {
             let encoding = match format {
                 CameraFormat::Auto => None,
                 CameraFormat::Mjpeg => Some(Encoding::Mjpeg),
@@ -130,25 +156,28 @@ pub(super) fn source(camera: &config::Camera, origin: Origin) -> Result<Box<dyn 
                 CameraFormat::Grey => Some(Encoding::Gray),
             };
             let wish = Wish { size: Size::new(*width, *height), rate: f64::from(*fps), encoding };
-            Box::new(V4l2::new(v4l2::Settings { wish, ..v4l2::Settings::new(device) }, origin))
+            let settings = v4l2::Settings { wish, controls: *controls, ..v4l2::Settings::new(device) };
+            Box::new(V4l2::new(settings, origin))
         }
-        Source::Rtsp { url, login, transport } => {
-            // The address was checked when the configuration was read; its words are not repeated here.
-            let address = rtsp::Address::parse(url.as_str()).map_err(|error| error.to_string())?;
-            let credentials = login.as_ref().map(|login| rtsp::Credentials {
-                user: login.username.clone(),
-                password: login.password.clone(),
-            });
-            let transport = match transport {
-                Transport::Tcp => rtsp::Transport::Tcp,
-                Transport::Udp => rtsp::Transport::Udp,
-            };
-            Box::new(Rtsp::new(
-                rtsp::Settings { credentials, transport, ..rtsp::Settings::new(address) },
-                origin,
-            ))
-        }
+        Source::Rtsp { .. } => Box::new(network(camera, origin)?),
     })
+}
+
+/// The same, of a network camera, whose units can be had as they come.
+pub fn network(camera: &config::Camera, origin: Origin) -> Result<Rtsp, String> {
+    let Source::Rtsp { url, login, transport } = &camera.source else {
+        return Err(format!("camera {} is none on the network", camera.id));
+    };
+    // The address was checked when the configuration was read; its words are not repeated here.
+    let address = rtsp::Address::parse(url.as_str()).map_err(|error| error.to_string())?;
+    let credentials = login
+        .as_ref()
+        .map(|login| rtsp::Credentials { user: login.username.clone(), password: login.password.clone() });
+    let transport = match transport {
+        Transport::Tcp => rtsp::Transport::Tcp,
+        Transport::Udp => rtsp::Transport::Udp,
+    };
+    Ok(Rtsp::new(rtsp::Settings { credentials, transport, ..rtsp::Settings::new(address) }, origin))
 }
 
 /// `networks` are the task and name of each network in use.

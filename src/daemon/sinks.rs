@@ -3,8 +3,8 @@
 //! The journal forgets nothing; the screen is told if it keeps up. Called by the camera units, never waits long.
 
 use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicBool, AtomicU64, Ordering},
     mpsc::{SyncSender, TrySendError},
 };
 
@@ -26,9 +26,9 @@ pub(super) struct Sinks {
     doors: Doors,
     screen: Option<SyncSender<Fact>>,
     /// Plates may stand in the log.
-    log_plates: bool,
-    /// What of a fact may be remembered at all, by the lists that say whose plate it is.
-    privacy: Arc<Privacy>,
+    log_plates: Arc<AtomicBool>,
+    /// What of a fact may be remembered at all, by the lists that say whose plate it is. Shared by all clones.
+    privacy: Arc<RwLock<Arc<Privacy>>>,
     porter: Arc<Porter>,
     evidence: Option<Exhibitor>,
     counts: Arc<Counts>,
@@ -48,7 +48,7 @@ impl Sinks {
         journal: Writer,
         doors: Doors,
         screen: Option<SyncSender<Fact>>,
-        log_plates: bool,
+        log_plates: Arc<AtomicBool>,
         (privacy, porter): (Privacy, Arc<Porter>),
         evidence: Option<Exhibitor>,
     ) -> Self {
@@ -57,7 +57,7 @@ impl Sinks {
             doors,
             screen,
             log_plates,
-            privacy: Arc::new(privacy),
+            privacy: Arc::new(RwLock::new(Arc::new(privacy))),
             porter,
             evidence,
             counts: Arc::default(),
@@ -66,6 +66,11 @@ impl Sinks {
 
     pub(super) fn counts(&self) -> &Arc<Counts> {
         &self.counts
+    }
+
+    /// From now on this holds, for every clone.
+    pub(super) fn use_privacy(&self, privacy: Privacy) {
+        *self.privacy.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(privacy);
     }
 
     /// Hands a fact on, with the picture of a closed passage where there is one: a decision to its gates before
@@ -80,7 +85,8 @@ impl Sinks {
     }
 
     fn record(&self, fact: Fact, exhibit: Option<Exhibit>) {
-        let (fact, images) = match self.privacy.keep(fact, self.porter.lists().as_deref()) {
+        let privacy = Arc::clone(&self.privacy.read().unwrap_or_else(PoisonError::into_inner));
+        let (fact, images) = match privacy.keep(fact, self.porter.lists().as_deref()) {
             Kept::Fact { fact, images } => (*fact, images),
             Kept::Nothing(unstored) => {
                 self.counts.unstored.fetch_add(1, Ordering::Relaxed);
@@ -155,6 +161,6 @@ impl Sinks {
 
     /// The plate, where the privacy setting lets it into the log.
     fn shown<'a>(&self, reading: Option<&'a crate::passage::Reading>) -> Option<&'a str> {
-        reading.filter(|_| self.log_plates).map(|r| r.text.as_str())
+        reading.filter(|_| self.log_plates.load(Ordering::Relaxed)).map(|r| r.text.as_str())
     }
 }

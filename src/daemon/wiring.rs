@@ -1,99 +1,88 @@
-//! Who is connected to whom: from a configuration to running units, and back to nothing in the right order.
+//! Who is connected to whom: from a configuration to running units, to another configuration, and back to nothing in
+//! the right order.
 //!
 //! The table of contents of the running program; no behaviour of its own.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::AtomicBool, atomic::Ordering},
+    time::Duration,
+};
 
 use jiff::Timestamp;
-use tokio::sync::watch;
 
 use super::{
     DaemonError, Options, asked,
-    camera_unit::CameraUnit,
     chain::Networks,
-    commands::{self, Handlers},
     control::serve::{self, Control},
+    correspondence::{Correspondence, Messenger, Rest},
+    eyes::{self, Eye, Shared},
     gates::{Door, Gates, Plan},
     health::{self, CameraPart, Gatherer, Health, ListPart},
     lists::{Desk, ListStats, ListUnit},
-    outlet, pictures, pipeline, resting,
+    outlet, pictures,
+    reload::{self, Difference, Waiting},
+    resting,
     screen::Screen,
     settings,
     sinks::Sinks,
     supervisor::{Unit, UnitStatus},
+    triggers::Sleepers,
 };
 use crate::{
     access::Porter,
     backoff,
-    capture::{Camera, CameraState, Delivery, Origin, replay::Pacing},
     clock::{Clock, Moment},
     config::{self, Config},
+    fact::GateId,
     frame::CameraId,
     gate::{self, Memory},
-    infer::hailo::Hailo,
     journal::{HealthChange, Journal, evidence::Cabinet},
-    publish::{self, Publisher},
-    shutdown::{Stop, Trigger, shutdown},
+    publish,
+    shutdown::{Trigger, shutdown},
 };
-
-/// Frames of one camera that may be alive at once: waiting, looked at, being filled.
-const BUFFERS: usize = 6;
-/// Frames of a live camera that may wait: the newest is the one that matters.
-const LIVE_MAILBOX: usize = 1;
-/// Frames of a recording that may wait.
-const RECORDING_MAILBOX: usize = 2;
 
 /// Vehicles let in so shortly before the start may stand there still.
 const STANDING: Duration = Duration::from_secs(600);
-
-/// One camera: the thread that captures, the unit that looks.
-#[derive(Debug)]
-struct Eye {
-    id: CameraId,
-    recording: bool,
-    camera: Camera,
-    unit: Unit,
-    stats: Arc<pipeline::Stats>,
-}
-
-/// What every camera's threads are given alike.
-struct Shared<'a> {
-    networks: &'a Networks,
-    porter: &'a Arc<Porter>,
-    sinks: &'a Sinks,
-    clock: &'a Arc<dyn Clock>,
-    stop: &'a Stop,
-}
+/// What was let in until now gets this long to reach the journal before a gate is wired anew.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// Everything that runs.
 #[derive(Debug)]
 pub(super) struct Wired {
+    /// What is in force.
+    config: Config,
     /// `None` where the socket cannot be had.
     control: Option<Control>,
     gates: Gates,
     eyes: Vec<Eye>,
-    /// Cameras that the configuration switches off.
-    disabled: Vec<CameraId>,
-    /// Keeps the porter's lists up to date.
-    lists: Unit,
+    /// Those of them that a command may wake.
+    sleepers: Sleepers,
+    /// From the evidence to the broker.
+    pictures: pictures::Outlet,
+    /// Keeps the porter's lists up to date; with its stop.
+    lists: (Trigger, Unit),
     list_stats: Arc<ListStats>,
+    desk: Desk,
     porter: Arc<Porter>,
-    /// With the way to tell it how the node is doing.
-    publisher: Option<(Publisher, watch::Sender<publish::Status>)>,
-    /// Does what is asked for over MQTT.
-    commands: Option<Unit>,
+    /// `None` where there is no [mqtt].
+    broker: Option<Correspondence>,
+    messenger: Messenger,
     journal: Journal,
-    hailo: Option<Arc<Hailo>>,
+    networks: Networks,
     sinks: Sinks,
+    /// Plates may stand in the log.
+    log_plates: Arc<AtomicBool>,
     screen: Option<Screen>,
     cabinet: Option<Cabinet>,
-    stop: Trigger,
+    clock: Arc<dyn Clock>,
 }
 
 impl Wired {
     pub(super) fn build(
         config: &Config,
-        options: Options,
+        options: &Options,
+        questions: asked::Questions,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, DaemonError> {
         let cannot_start = |what: String| move |error| DaemonError::Start { what, error };
@@ -101,17 +90,9 @@ impl Wired {
         if let Some(kept) = journal.set_aside() {
             tracing::error!(kept = %kept.display(), "the journal was broken: it was put aside, a new one was begun");
         }
-        // At rest before anything else happens, and known to whoever brings them to rest after us.
-        if let Err(error) = serve::make_folder(&config.control.socket).and_then(|()| resting::note(config)) {
-            match config.gates.is_empty() {
-                true => tracing::debug!(%error, "no note of the gates' lines is left"),
-                false => {
-                    tracing::warn!(%error, "`amslpr gate release` will have to rely on the configuration");
-                }
-            }
-        }
-        let (call, calls) = publish::calls();
-        let plans = plans(config, &journal, &call, clock)?;
+        note_lines(config);
+        let messenger = Messenger::new();
+        let plans = plans(config, |_| true, &journal, &messenger, clock)?;
         let (mut gates, events) = Gates::start(plans, clock).map_err(cannot_start("the gates".to_owned()))?;
         let networks = Networks::load(&settings::chain(config))?;
         let (screen, screen_sender) = match options.screen {
@@ -126,8 +107,7 @@ impl Wired {
         let (cabinet, exhibitor) = match settings::evidence(config) {
             Some(settings) => {
                 let folder = settings.folder.display().to_string();
-                let told = config.mqtt.as_ref().is_some_and(|mqtt| mqtt.images);
-                let onlooker = told.then(|| pictures.onlooker());
+                let onlooker = Some(pictures.onlooker());
                 let opened = Cabinet::open(settings, journal.writer(), onlooker, Arc::clone(clock));
                 let (cabinet, exhibitor) =
                     opened.map_err(cannot_start(format!("the evidence in {folder}")))?;
@@ -135,123 +115,169 @@ impl Wired {
             }
             None => (None, None),
         };
-        let (trigger, stop) = shutdown();
         let porter = Arc::new(Porter::new(config.access.clone()));
         let privacy = (config.privacy.clone(), Arc::clone(&porter));
-        let (doors, plates) = (gates.doors().clone(), config.log.plates);
+        let log_plates = Arc::new(AtomicBool::new(config.log.plates));
+        let (doors, plates) = (gates.doors().clone(), Arc::clone(&log_plates));
         let sinks = Sinks::new(journal.writer(), doors, screen_sender, plates, privacy, exhibitor);
         gates.record(events, sinks.clone()).map_err(cannot_start("the gates' events".to_owned()))?;
         let desk = Desk::new(&config.journal.path, Arc::new(config.lists.clone()));
-        let mut keeper = ListUnit::new(desk.clone(), Arc::clone(&porter), config.log.plates);
-        if let Err(error) = keeper.begin() {
-            tracing::error!(%error, "the lists cannot be loaded; nobody is let in until they are");
-        }
+        let keeper = ListUnit::new(desk.clone(), Arc::clone(&porter), Arc::clone(&log_plates));
         let list_stats = Arc::clone(keeper.stats());
-        let heard = stop.clone();
-        let lists = Unit::start(
-            "lists",
-            Arc::clone(clock),
-            stop.clone(),
-            backoff::Settings::default(),
-            move |status| keeper.work(&heard, status),
-        )
-        .map_err(cannot_start("the keeper of the lists".to_owned()))?;
-        let parts = Shared { networks: &networks, porter: &porter, sinks: &sinks, clock, stop: &stop };
-        let mut eyes = Vec::new();
-        for camera in config.cameras.iter().filter(|camera| camera.enabled) {
-            eyes.push(eye(camera, config, &parts).map_err(cannot_start(format!("camera {}", camera.id)))?);
-        }
-        let (publisher, commands) = match &config.mqtt {
-            Some(mqtt) => {
-                let (tell, status) = watch::channel(publish::Status::default());
-                let (orders, known_commands, commands) = match mqtt.commands {
-                    true => {
-                        let (book, known) = commands::book(&config.journal.path, clock.wall());
-                        let (orders, received) = publish::command::channel();
-                        let plates = Some(commands::plates(desk, Arc::clone(clock)));
-                        let gate = asked::gate_handler(gates.doors().clone(), sinks.clone());
-                        let gate = (!config.gates.is_empty()).then_some(gate);
-                        let handlers = Handlers { plates, gate, trigger: None, status: status.clone(), book };
-                        let unit = commands::start(received, handlers, Arc::clone(clock), stop.clone());
-                        (Some(orders), known, Some(unit.map_err(cannot_start("the commands".to_owned()))?))
-                    }
-                    false => (None, Vec::new(), None),
-                };
-                let settings = settings::publish(mqtt, config, networks.names())?;
-                let sources = publish::Sources {
-                    outbox: Box::new(journal.pending_facts()?),
-                    recorded: journal.recorded(),
-                    status,
-                    orders,
-                    known_commands,
-                    calls,
-                };
-                let started = Publisher::start(settings, sources, Arc::clone(clock));
-                let publisher = started.map_err(cannot_start("the publisher".to_owned()))?;
-                if mqtt.images {
-                    pictures.open(publisher.images());
-                }
-                (Some((publisher, tell)), commands)
-            }
-            None => (None, None),
-        };
-        let off = config.cameras.iter().filter(|camera| !camera.enabled);
-        let disabled = off.map(|camera| camera.id.clone()).collect();
-        let hailo = networks.hailo().cloned();
-        let control = asked::listen(&config.control.socket, gates.doors().clone(), sinks.clone());
-        Ok(Self {
+        let lists = keep_lists(keeper, clock).map_err(cannot_start("the keeper of the lists".to_owned()))?;
+        let control = asked::listen(&config.control.socket, gates.doors().clone(), sinks.clone(), questions);
+        let mut wired = Self {
+            config: config.clone(),
             control,
             gates,
-            eyes,
-            disabled,
+            eyes: Vec::new(),
+            sleepers: Sleepers::default(),
+            pictures,
             lists,
             list_stats,
+            desk,
             porter,
-            publisher,
-            commands,
+            broker: None,
+            messenger,
             journal,
-            hailo,
+            networks,
             sinks,
+            log_plates,
             screen,
             cabinet,
-            stop: trigger,
-        })
+            clock: Arc::clone(clock),
+        };
+        let cameras: BTreeSet<CameraId> = config.cameras.iter().map(|camera| camera.id.clone()).collect();
+        wired.open_eyes(&cameras)?;
+        wired.begin_correspondence()?;
+        Ok(wired)
+    }
+
+    /// What is in force.
+    pub(super) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// What another configuration would exchange, and what of it waits for a restart. Changes nothing.
+    pub(super) fn compare(&self, new: &Config) -> Result<(Config, Difference, Waiting), DaemonError> {
+        let (config, waiting) = reload::possible(&self.config, new);
+        let difference = Difference::between(&self.config, &config)?;
+        Ok((config, difference, waiting))
+    }
+
+    /// Puts another configuration in force: exchanges what is different and leaves the rest alone. After an error the
+    /// daemon is neither here nor there, and has to end.
+    pub(super) fn exchange(&mut self, config: Config, difference: &Difference) -> Result<(), DaemonError> {
+        // Gates first: what is unwired is at rest before anything takes its place.
+        difference.unwired.iter().for_each(|id| self.gates.remove(id));
+        let closing: Vec<Eye> = self.eyes.extract_if(.., |eye| difference.closed.contains(&eye.id)).collect();
+        eyes::close(closing);
+        self.config = config;
+        let config = &self.config;
+        // Privacy and lists before anybody new uses them.
+        self.log_plates.store(config.log.plates, Ordering::Relaxed);
+        if difference.privacy {
+            self.sinks.use_privacy(config.privacy.clone());
+        }
+        if difference.rules {
+            self.porter.use_rules(config.access.clone());
+        }
+        if difference.lists {
+            self.desk.use_configured(Arc::new(config.lists.clone()));
+        }
+        if difference.networks {
+            self.networks.use_settings(settings::chain(config));
+        }
+        if !(difference.wired.is_empty() && difference.unwired.is_empty()) {
+            self.rewire(&difference.wired)?;
+        }
+        self.open_eyes(&difference.opened)?;
+        if difference.broker {
+            self.pictures.lead(None);
+            if let Some(broker) = self.broker.take() {
+                broker.end();
+            }
+            self.begin_correspondence()?;
+        }
+        Ok(())
+    }
+
+    /// Starts these gates of the configuration, at rest.
+    fn rewire(&mut self, wired: &BTreeSet<GateId>) -> Result<(), DaemonError> {
+        note_lines(&self.config);
+        // Whoever was let in a moment ago must not be served a second time.
+        self.journal.writer().flush(SETTLING);
+        let is_wanted = |id: &GateId| wired.contains(id);
+        for plan in plans(&self.config, is_wanted, &self.journal, &self.messenger, &self.clock)? {
+            let what = format!("gate {}", plan.settings.id);
+            self.gates.add(plan).map_err(|error| DaemonError::Start { what, error })?;
+        }
+        let order: Vec<GateId> = self.config.gates.iter().map(|gate| gate.id.clone()).collect();
+        self.gates.sort(&order);
+        Ok(())
+    }
+
+    /// Opens these cameras of the configuration, if they are not switched off.
+    fn open_eyes(&mut self, wanted: &BTreeSet<CameraId>) -> Result<(), DaemonError> {
+        let Self { networks, porter, sinks, clock, config, .. } = self;
+        let parts = Shared { networks, porter, sinks, clock };
+        for camera in config.cameras.iter().filter(|camera| camera.enabled && wanted.contains(&camera.id)) {
+            let opened = Eye::open(camera, config, &parts);
+            let what = format!("camera {}", camera.id);
+            self.eyes.push(opened.map_err(|error| DaemonError::Start { what, error })?);
+        }
+        let place = |eye: &Eye| config.cameras.iter().position(|camera| camera.id == eye.id);
+        self.eyes.sort_by_key(place);
+        eyes::list(&self.eyes, &self.sleepers);
+        Ok(())
+    }
+
+    fn begin_correspondence(&mut self) -> Result<(), DaemonError> {
+        let Some(mqtt) = &self.config.mqtt else { return Ok(()) };
+        let settings = settings::publish(mqtt, &self.config, self.networks.names())?;
+        let rest = Rest {
+            journal: &self.journal,
+            desk: &self.desk,
+            doors: self.gates.doors(),
+            sinks: &self.sinks,
+            messenger: &self.messenger,
+            sleepers: &self.sleepers,
+            pictures: &self.pictures,
+            clock: &self.clock,
+        };
+        self.broker = Some(Correspondence::begin(settings, mqtt, &rest)?);
+        Ok(())
     }
 
     pub(super) fn units(&self) -> impl Iterator<Item = &UnitStatus> {
-        let others = self.commands.iter().chain([&self.lists]).map(|unit| unit.status().as_ref());
-        self.eyes.iter().map(|eye| eye.unit.status().as_ref()).chain(self.gates.units()).chain(others)
+        let commands = self.broker.as_ref().and_then(Correspondence::unit);
+        let others = commands.into_iter().chain([self.lists.1.status().as_ref()]);
+        self.eyes.iter().flat_map(Eye::units).chain(self.gates.units()).chain(others)
     }
 
     pub(super) fn gatherer(&self, clock: Arc<dyn Clock>) -> Gatherer {
-        let part = |eye: &Eye| CameraPart {
-            id: eye.id.clone(),
-            capture: Arc::clone(eye.camera.stats()),
-            chain: Arc::clone(&eye.stats),
-            unit: Arc::clone(eye.unit.status()),
-        };
-        let parts = self.eyes.iter().map(part).collect();
         let (stats, counts) = (self.journal.stats(), Arc::clone(self.sinks.counts()));
         let evidence = self.cabinet.as_ref().map(Cabinet::stats);
         let (doors, journal) = (self.gates.doors().clone(), self.journal.path().to_owned());
-        Gatherer::new(parts, doors, stats, counts, journal, clock)
+        Gatherer::new(self.camera_parts(), doors, stats, counts, journal, clock)
             .with_lists(self.list_part())
-            .with_hailo(self.hailo.clone())
+            .with_hailo(self.networks.hailo().cloned())
             .with_evidence(evidence)
     }
 
+    /// Every camera that is looked at.
+    pub(super) fn camera_parts(&self) -> Vec<CameraPart> {
+        self.eyes.iter().map(Eye::part).collect()
+    }
+
     fn list_part(&self) -> ListPart {
-        let unit = Arc::clone(self.lists.status());
+        let unit = Arc::clone(self.lists.1.status());
         ListPart { porter: Arc::clone(&self.porter), stats: Arc::clone(&self.list_stats), unit }
     }
 
     /// There are cameras, all are recordings, and all their frames have been looked at.
     pub(super) fn recordings_are_over(&self) -> bool {
-        !self.eyes.is_empty()
-            && self.eyes.iter().all(|eye| {
-                let over = matches!(eye.camera.stats().state(), CameraState::Ended | CameraState::Failed);
-                eye.recording && over && eye.unit.is_finished()
-            })
+        !self.eyes.is_empty() && self.eyes.iter().all(Eye::is_over)
     }
 
     /// Passages that began longer ago than `kept` are erased, in small pieces between other work.
@@ -262,21 +288,22 @@ impl Wired {
     }
 
     pub(super) fn broker(&self) -> Option<publish::Snapshot> {
-        self.publisher.as_ref().map(|(publisher, _)| publisher.stats().snapshot())
+        self.broker.as_ref().map(Correspondence::snapshot)
     }
 
     /// Tells subscribers how the cameras stand; true if that is news.
     pub(super) fn publish_presence(&self, now: Moment) -> bool {
-        let Some((_, tell)) = &self.publisher else { return false };
+        let Some(broker) = &self.broker else { return false };
+        let off = self.config.cameras.iter().filter(|camera| !camera.enabled);
         let cameras: Vec<_> = self
             .eyes
             .iter()
             .map(|eye| (eye.id.clone(), health::presence(eye.camera.stats(), now)))
-            .chain(self.disabled.iter().map(|id| (id.clone(), publish::Presence::Disabled)))
+            .chain(off.map(|camera| (camera.id.clone(), publish::Presence::Disabled)))
             .collect();
-        let door = |door: &Door| (door.id.to_string(), door.status.state().as_str());
-        let gates: Vec<_> = self.gates.doors().iter().map(door).collect();
-        tell.send_if_modified(|status| {
+        let door = |door: &Arc<Door>| (door.id.to_string(), door.status.state().as_str());
+        let gates: Vec<_> = self.gates.doors().all().iter().map(door).collect();
+        broker.tell().send_if_modified(|status| {
             let news = status.cameras != cameras || status.gates != gates;
             (status.cameras, status.gates) = (cameras, gates);
             news
@@ -290,9 +317,9 @@ impl Wired {
     }
 
     pub(super) fn publish_health(&self, health: &Health) {
-        let Some((_, tell)) = &self.publisher else { return };
+        let Some(broker) = &self.broker else { return };
         match serde_json::to_string(health) {
-            Ok(payload) => tell.send_modify(|status| status.health = Some(payload)),
+            Ok(payload) => broker.tell().send_modify(|status| status.health = Some(payload)),
             Err(error) => tracing::error!(%error, "the health report could not be written as JSON"),
         }
     }
@@ -301,35 +328,24 @@ impl Wired {
     /// not reach the disk.
     pub(super) fn stop(self, last_commit: Duration) -> usize {
         let Self {
-            control,
-            gates,
-            mut eyes,
-            lists,
-            publisher,
-            commands,
-            journal,
-            hailo,
-            sinks,
-            screen,
-            cabinet,
-            stop,
-            ..
+            control, gates, eyes, lists, mut broker, journal, networks, sinks, screen, cabinet, ..
         } = self;
         drop(gates);
         drop(control);
-        eyes.iter_mut().for_each(|eye| eye.camera.stop());
-        stop.stop();
-        drop(eyes);
-        drop(hailo);
-        drop(commands);
+        eyes::close(eyes);
+        // The Hailo ends with its last user.
+        drop(networks);
+        if let Some(broker) = &mut broker {
+            broker.hear_no_more();
+        }
         drop(lists);
         drop(sinks);
         drop(screen);
         // Writes what it was given, and records it.
         drop(cabinet);
         let settled = journal.writer().flush(last_commit);
-        if let Some((publisher, _)) = publisher {
-            publisher.stop();
+        if let Some(broker) = broker {
+            broker.end();
         }
         let unwritten = journal.close(if settled { last_commit } else { Duration::ZERO });
         if unwritten > 0 {
@@ -339,20 +355,45 @@ impl Wired {
     }
 }
 
-/// The gates of the configuration, with what the journal remembers of them.
+/// Starts the unit that keeps the lists up to date, after it has loaded them once.
+fn keep_lists(mut keeper: ListUnit, clock: &Arc<dyn Clock>) -> std::io::Result<(Trigger, Unit)> {
+    if let Err(error) = keeper.begin() {
+        tracing::error!(%error, "the lists cannot be loaded; nobody is let in until they are");
+    }
+    let (trigger, stop) = shutdown();
+    let heard = stop.clone();
+    let patience = backoff::Settings::default();
+    let unit =
+        Unit::start("lists", Arc::clone(clock), stop, patience, move |status| keeper.work(&heard, status))?;
+    Ok((trigger, unit))
+}
+
+/// Lines at rest before anything else happens, and known to whoever brings them to rest after us.
+fn note_lines(config: &Config) {
+    if let Err(error) = serve::make_folder(&config.control.socket).and_then(|()| resting::note(config)) {
+        match config.gates.is_empty() {
+            true => tracing::debug!(%error, "no note of the gates' lines is left"),
+            false => tracing::warn!(%error, "`amslpr gate release` will have to rely on the configuration"),
+        }
+    }
+}
+
+/// The wanted gates of the configuration, with what the journal remembers of them.
 fn plans(
     config: &Config,
+    is_wanted: impl Fn(&GateId) -> bool,
     journal: &Journal,
-    call: &tokio::sync::mpsc::Sender<publish::Call>,
+    messenger: &Messenger,
     clock: &Arc<dyn Clock>,
 ) -> Result<Vec<Plan>, DaemonError> {
-    if config.gates.is_empty() {
+    let wanted: Vec<&config::Gate> = config.gates.iter().filter(|gate| is_wanted(&gate.id)).collect();
+    if wanted.is_empty() {
         return Ok(Vec::new());
     }
     let reader = journal.reader()?;
     let since = clock.wall().checked_sub(STANDING).unwrap_or(Timestamp::MIN);
     let mut plans = Vec::new();
-    for gate in &config.gates {
+    for gate in wanted {
         // A journal that cannot say it is no reason to lock everybody out; the log says it then.
         let visits = reader.let_in_since(&gate.id, since).unwrap_or_else(|error| {
             tracing::warn!(gate = %gate.id, %error, "who was let in before the start is not known");
@@ -360,8 +401,8 @@ fn plans(
         });
         plans.push(Plan {
             settings: settings::gate(gate, |topic, payload| {
-                let (calls, clock) = (call.clone(), Arc::clone(clock));
-                gate::Output::Message(Arc::new(outlet::ByMessage { topic, payload, calls, clock }))
+                let (messenger, clock) = (messenger.clone(), Arc::clone(clock));
+                gate::Output::Message(Arc::new(outlet::ByMessage { topic, payload, messenger, clock }))
             }),
             cameras: gate.cameras.clone(),
             valid: gate.valid,
@@ -369,33 +410,4 @@ fn plans(
         });
     }
     Ok(plans)
-}
-
-/// The two threads of one camera.
-fn eye(camera: &config::Camera, config: &Config, parts: &Shared<'_>) -> std::io::Result<Eye> {
-    let origin = Origin::new(camera.id.clone(), Arc::clone(parts.clock), BUFFERS);
-    let recording = settings::is_recording(camera);
-    let every = matches!(&camera.source, config::Source::Replay(replay) if replay.pacing == Pacing::Fast);
-    let delivery = if every { Delivery::Every(RECORDING_MAILBOX) } else { Delivery::Latest(LIVE_MAILBOX) };
-    let source = settings::source(camera, origin.clone()).map_err(std::io::Error::other)?;
-    let (captured, frames) = Camera::start(source, &origin, delivery, backoff::Settings::default())?;
-    let stats = Arc::new(pipeline::Stats::default());
-    let mut work = CameraUnit {
-        frames,
-        networks: parts.networks.clone(),
-        settings: settings::pipeline(camera, config, Arc::clone(parts.porter), parts.networks.plate_score()),
-        stats: Arc::clone(&stats),
-        sinks: parts.sinks.clone(),
-        clock: Arc::clone(parts.clock),
-        stop: parts.stop.clone(),
-    };
-    let name = format!("look {}", camera.id);
-    let unit = Unit::start(
-        &name,
-        Arc::clone(parts.clock),
-        parts.stop.clone(),
-        backoff::Settings::default(),
-        move |status| work.work(status),
-    )?;
-    Ok(Eye { id: camera.id.clone(), recording, camera: captured, unit, stats })
 }

@@ -6,6 +6,7 @@
 
 pub mod convert;
 mod crop;
+pub mod glance;
 mod planes;
 pub mod pool;
 mod rectify;

@@ -87,6 +87,9 @@ fn along<const N: usize>(columns: &Taps, left: u32, line: &[Sum], drawn: &mut [u
         3 => along_some::<N, 3>(columns, left, line, drawn),
         4 => along_some::<N, 4>(columns, left, line, drawn),
         5 => along_some::<N, 5>(columns, left, line, drawn),
+        6 => along_some::<N, 6>(columns, left, line, drawn),
+        7 => along_some::<N, 7>(columns, left, line, drawn),
+        8 => along_some::<N, 8>(columns, left, line, drawn),
         count => {
             let (drawn, _) = drawn.as_chunks_mut::<N>();
             for ((first, weights), pixel) in columns.all().zip(drawn) {

@@ -74,8 +74,14 @@ impl Scaler {
         let map = Letterbox::fit(frame.size, input);
         out.resize(len, 0);
         fill_border(out, input, channels, &map, pad);
-        let picture = Picture::of(planes, frame.full_range, &mut self.split);
         let whole = Area::whole(frame.size);
+        let (picture, whole) = match planes {
+            Planes::Yuyv(pairs) if channels == 3 && whole.is_twice(map.inner) => {
+                let rgb = halved_colours(&pairs, frame.full_range, &mut self.split, &mut self.upright)?;
+                (Picture::Rgb(rgb), whole.halved())
+            }
+            planes => (Picture::of(planes, frame.full_range, &mut self.split), whole),
+        };
         let channels_wide = usize::from(channels);
         let (row, inner) = (input.width as usize * channels_wide, map.inner.width as usize * channels_wide);
         let inside = out.get_mut(map.top as usize * row..).unwrap_or_default();
@@ -304,6 +310,39 @@ fn halve_rows(upper: &[u8], lower: &[u8], out: &mut [u8]) {
     }
     for ((value, up), low) in rest.iter_mut().zip(last_ups).zip(last_lows) {
         *value = mean(*up, *low);
+    }
+}
+
+/// YUYV as colours at half its size: there luma has one pixel per pair of chroma, and nothing is taken apart in full.
+fn halved_colours<'a>(
+    pairs: &View<'_>,
+    full: bool,
+    split: &mut [Vec<u8>; 2],
+    rgb: &'a mut Vec<u8>,
+) -> Result<View<'a>, ConvertError> {
+    let size = Size::new(pairs.width, pairs.height.div_ceil(2));
+    let [luma, chroma] = split;
+    let row = size.width as usize;
+    luma.resize(row * size.height as usize, 0);
+    chroma.resize(2 * row * size.height as usize, 0);
+    let drawn = luma.chunks_exact_mut(row.max(1)).zip(chroma.chunks_exact_mut(2 * row.max(1)));
+    for ((luma, chroma), y) in drawn.zip(0..) {
+        halve_pairs(pairs.row(2 * y), pairs.row((2 * y + 1).min(pairs.height - 1)), luma, chroma);
+    }
+    rgb.resize(luma.len() * 3, 0);
+    convert::paired_to_rgb(&View::packed(luma, size, 1), &View::packed(chroma, size, 2), full, rgb)?;
+    Ok(View::packed(rgb, size, 3))
+}
+
+/// Two rows of (Y, Cb, Y, Cr) to one of Y, the mean of four, and one of (Cb, Cr).
+#[multiversion(targets("x86_64+avx+avx2+bmi1+bmi2+fma"))]
+fn halve_pairs(upper: &[u8], lower: &[u8], luma: &mut [u8], chroma: &mut [u8]) {
+    let pairs = upper.as_chunks::<4>().0.iter().zip(lower.as_chunks::<4>().0);
+    let to = luma.iter_mut().zip(chroma.as_chunks_mut::<2>().0);
+    for ((a, b), (y, c)) in pairs.zip(to) {
+        let sum = u16::from(a[0]) + u16::from(a[2]) + u16::from(b[0]) + u16::from(b[2]);
+        *y = ((sum + 2) >> 2) as u8;
+        *c = [1, 3].map(|i| ((u16::from(a[i]) + u16::from(b[i]) + 1) >> 1) as u8);
     }
 }
 

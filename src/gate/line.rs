@@ -189,6 +189,12 @@ impl Found {
     }
 }
 
+/// Is there such a line? Changes nothing. Who has it, where somebody has.
+pub fn user_of(address: &Address) -> Result<Option<String>, LineError> {
+    let info = find(address)?.info;
+    Ok(info.used.then_some(info.consumer))
+}
+
 /// Looks through all chips.
 fn find(address: &Address) -> Result<Found, LineError> {
     let chips = chip::chips().map_err(kernel("the GPIO chips cannot be listed"))?;

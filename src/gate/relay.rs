@@ -44,6 +44,12 @@ impl fmt::Debug for Settings {
 }
 
 impl Settings {
+    /// Where it listens.
+    pub fn place(&self) -> (String, u16) {
+        let port = self.url.parse::<Uri>().ok().and_then(|uri| uri.port_u16()).unwrap_or(80);
+        (self.host(), port)
+    }
+
     /// The machine that is called; for messages, because the address may hold more than others should know.
     fn host(&self) -> String {
         self.url

@@ -2,7 +2,14 @@
 //!
 //! Weights are loaded once and shared; each worker has an engine of its own with its own threads and buffers.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use rten::{NodeId, RunOptions, ThreadPool, Value, ValueOrView, ValueView};
 use rten_tensor::{AsView as _, Layout as _, NdTensorView};
@@ -16,6 +23,8 @@ pub struct Weights {
     network: Arc<rten::Model>,
     input: NodeId,
     outputs: Arc<[NodeId]>,
+    /// Nanoseconds that all engines together have run this network.
+    busy: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Weights {
@@ -51,6 +60,7 @@ impl Weights {
             network: Arc::new(network),
             input,
             outputs: outputs.into(),
+            busy: Arc::default(),
         };
         weights.try_out(&file)?;
         Ok(weights)
@@ -58,6 +68,11 @@ impl Weights {
 
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// How long all engines together have run this network, without preparing its input and understanding its output.
+    pub fn busy(&self) -> Duration {
+        Duration::from_nanos(self.busy.load(Ordering::Relaxed))
     }
 
     /// One run on a black picture: an unfit network is refused at start, not at the first car.
@@ -125,8 +140,11 @@ impl CpuEngine {
         let view = NdTensorView::try_from_data(shape, self.planes.as_slice()).map_err(|e| self.failed(&e))?;
         let inputs = vec![(weights.input, ValueOrView::View(ValueView::from(view.as_dyn())))];
         let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.threads)));
+        let begin = Instant::now();
         let values =
             weights.network.run(inputs, &weights.outputs, Some(options)).map_err(|e| self.failed(&e))?;
+        let spent = u64::try_from(begin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        weights.busy.fetch_add(spent, Ordering::Relaxed);
         tensors.resize_with(values.len(), Tensor::default);
         let names = &weights.description.outputs;
         for ((value, tensor), name) in values.iter().zip(tensors.iter_mut()).zip(names) {

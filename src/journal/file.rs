@@ -47,6 +47,11 @@ impl OpenError {
         Self { path: path.to_owned(), why: error.into() }
     }
 
+    /// Not this program's journal, or one of another version of it: it stays so however often it is tried.
+    pub fn is_of_another_version(&self) -> bool {
+        matches!(&self.why, Why::Schema(error) if !matches!(error, schema::SchemaError::Sqlite(_)))
+    }
+
     pub(super) fn thread(path: &Path, error: std::io::Error) -> Self {
         Self { path: path.to_owned(), why: Why::Thread(error) }
     }

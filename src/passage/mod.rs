@@ -176,6 +176,8 @@ pub struct Settings {
     /// A sure plate is read again after this time, then after twice as long, and so on up to 32 times as long:
     /// often enough to notice that another plate took its place, seldom enough to cost nothing.
     pub recheck: Duration,
+    /// A standing vehicle whose plate is not sure after this long needs no more than a look now and then.
+    pub eventful: Duration,
     /// Vehicles at a time.
     pub max_visits: usize,
 }
@@ -197,6 +199,7 @@ impl Default for Settings {
             // Most of what a detector takes for a plate and no reader can read is a grille or a sign.
             tell_unread: false,
             recheck: Duration::from_secs(1),
+            eventful: Duration::from_secs(30),
             max_visits: 64,
         }
     }

@@ -107,6 +107,14 @@ impl Passages {
         self.visits.len()
     }
 
+    /// Whether every picture of this plate matters: it moves, or it is not known yet what it says. One that cannot be
+    /// read however long it is looked at does not count for ever.
+    pub fn is_eventful(&self, seen: &Seen, now: Moment) -> bool {
+        let known = |visit: &Visit| visit.is_sure() || now.since(visit.began) > self.settings.eventful;
+        let visit = self.visits.iter().find(|visit| visit.tracks.contains(&seen.track));
+        seen.counts && (seen.speed >= self.settings.standing_speed || !visit.is_some_and(known))
+    }
+
     /// When the frames of the best reads of the vehicles in view were taken: whoever keeps pictures needs these.
     pub fn best_frames(&self) -> impl Iterator<Item = Moment> {
         self.visits.iter().filter_map(|visit| visit.ballot.votes().first()).map(|vote| vote.at)

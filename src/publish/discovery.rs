@@ -43,7 +43,7 @@ pub(super) fn payload(settings: &Settings) -> Value {
             format!("{name} camera"),
             json!({
                 "state_topic": state,
-                "value_template": "{{ 'OFF' if value in ('online', 'disabled') else 'ON' }}",
+                "value_template": "{{ 'OFF' if value in ('online', 'starting', 'disabled') else 'ON' }}",
                 "device_class": "problem",
                 "entity_category": "diagnostic",
                 "qos": 1,

@@ -25,8 +25,18 @@ pub enum Presence {
     Online,
     /// It is connected and gives no frames.
     Stalled,
-    /// It is being opened, or given up.
+    /// It is being opened for the first time.
+    Starting,
+    /// It broke and is being opened again, or is over.
     Offline,
+    /// Its pictures come and are the same one again and again;
+    Frozen,
+    /// show nothing;
+    Dark,
+    /// are not sharp any more;
+    Blurred,
+    /// show another view than before.
+    Moved,
     /// It is switched off in the configuration.
     Disabled,
 }
@@ -36,7 +46,12 @@ impl Presence {
         match self {
             Self::Online => "online",
             Self::Stalled => "stalled",
+            Self::Starting => "starting",
             Self::Offline => "offline",
+            Self::Frozen => "frozen",
+            Self::Dark => "dark",
+            Self::Blurred => "blurred",
+            Self::Moved => "moved",
             Self::Disabled => "disabled",
         }
     }

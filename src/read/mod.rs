@@ -3,6 +3,7 @@
 //! Hands on [`PlateRead`]s: one OCR result with a probability per character and the alternatives it weighed.
 //! Voting over several reads is `passage`'s business, national formats are `plate::syntax`'s.
 
+pub mod aim;
 pub mod choose;
 mod ctc;
 pub mod enhance;

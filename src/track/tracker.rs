@@ -80,6 +80,11 @@ impl Tracker {
         step
     }
 
+    /// No plate is being followed.
+    pub fn is_empty(&self) -> bool {
+        self.tracks.is_empty()
+    }
+
     /// What is known of a track; `None` once it has ended.
     pub fn view(&self, track: TrackId) -> Option<View<'_>> {
         let track = self.tracks.iter().find(|t| t.id == track)?;

@@ -17,8 +17,6 @@ import torch
 from . import cache, evaluate
 from .network import STRIDES, Detector, flops, folded
 
-WIDTH, HEIGHT = 640, 384
-
 DESCRIPTION = """\
 format = 1
 name = "amslpr-detector-1"
@@ -77,11 +75,11 @@ def load(path: Path) -> Detector:
     return model.eval()
 
 
-def write_onnx(model, path: Path) -> float:
+def write_onnx(model, path: Path, width: int, height: int) -> float:
     """Writes the folded network; gives back the largest difference to PyTorch's unfolded one."""
     plain = folded(model)
     torch.manual_seed(0)
-    example = torch.rand(1, 3, HEIGHT, WIDTH)
+    example = torch.rand(1, 3, height, width)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -92,7 +90,7 @@ def write_onnx(model, path: Path) -> float:
     worst = 0.0
     with torch.no_grad():
         for seed in range(4):
-            tile = np.random.default_rng(seed).integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
+            tile = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
             x = torch.from_numpy(np.ascontiguousarray(tile.transpose(2, 0, 1)))[None].float() / 255
             for mine, theirs in zip(model(x), run(tile)):
                 worst = max(worst, float((mine[0] - torch.from_numpy(theirs)).abs().max()))
@@ -103,6 +101,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path(".."))
+    parser.add_argument("--input", default="640x384", help="width x height the network is made for, multiples of 32")
     parser.add_argument("--threshold", type=float, default=0.35)
     parser.add_argument("--also", nargs="*", default=["plates-real/val.jsonl"], help="annotation files under AMSLPR_DATA to measure on")
     parser.add_argument("--without-photographs", action="store_true", help="the checkpoint saw drawn pictures only")
@@ -110,13 +109,14 @@ def main(argv=None):
 
     model = load(args.checkpoint)
     path = args.out / "detector.onnx"
-    parity = write_onnx(model, path)
+    width, height = map(int, args.input.split("x"))
+    parity = write_onnx(model, path, width, height)
     if parity > 1e-2:
         raise SystemExit(f"{path}: differs from PyTorch by {parity}: not writing its description")
 
     tables = []
     root = cache.photo_root()
-    run, width, height = evaluate.onnx_run(path)
+    run, _, _ = evaluate.onnx_run(path)
     for name in args.also if root else []:
         rows = evaluate.collected(
             lambda p: evaluate.found_in(run, p, width, height, STRIDES), evaluate.pictures_of(root / name)
@@ -141,7 +141,7 @@ def main(argv=None):
         DESCRIPTION.format(
             sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
             trained_on="\n".join(f'    "{t}",' for t in trained_on),
-            width=WIDTH, height=HEIGHT, threshold=args.threshold, flop=flops(model, HEIGHT, WIDTH),
+            width=width, height=height, threshold=args.threshold, flop=flops(model, height, width),
             date=datetime.date.today().isoformat(), parity=parity,
             command="python -m detector.export", tables="\n".join(tables),
         ),

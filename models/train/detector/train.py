@@ -69,9 +69,9 @@ def optimiser_for(model, peak):
     return torch.optim.AdamW(groups, lr=peak, betas=(0.9, 0.99))
 
 
-def measured(average, rows_of, threshold=0.35):
-    run = evaluate.network_run(copy.deepcopy(average.model).to(memory_format=torch.channels_last))
-    rows = evaluate.collected(lambda p: evaluate.found_in(run, p, 640, 384, STRIDES), rows_of())
+def measured(average, rows_of, size, threshold=0.35):
+    run = evaluate.network_run(copy.deepcopy(average.model).to("cpu", memory_format=torch.channels_last))
+    rows = evaluate.collected(lambda p: evaluate.found_in(run, p, *size, STRIDES), rows_of())
     return [evaluate.summary(rows, t) for t in (0.2, threshold, 0.5)]
 
 
@@ -101,6 +101,7 @@ def main(argv=None):
     parser.add_argument("--peak", type=float, default=2e-3, help="learning rate")
     parser.add_argument("--falling", type=float, default=0.35, help="share of the time over which the learning rate falls")
     parser.add_argument("--tiles", default="416x256x16:0.85,640x384x8:0.15", help="WxHxBATCH:share,...")
+    parser.add_argument("--fit", default="640x384", help="the input that the tiles are parts of, WxH")
     parser.add_argument("--measure-every", type=float, default=15, help="minutes")
     parser.add_argument("--layers", default="photographs:0.5,swapped:0.35,streets:0.15", help="name:share,... of " + ", ".join(layers.NAMES))
     parser.add_argument("--workers", type=int, default=1)
@@ -119,38 +120,39 @@ def main(argv=None):
     device = "cuda" if torch.cuda.is_available() else "cpu"
     args.work.mkdir(parents=True, exist_ok=True)
     root = cache.photo_root()
+    # `pack.py` leaves the detector's val set at home.
+    file = root / "plates-real" / "val.jsonl" if root and (root / "plates-real" / "val.jsonl").is_file() else None
     draw = layers.mixture(args.layers, root, args.work / "cache")
     tiles = []
     for part in args.tiles.split(","):
         size, share = part.split(":")
         tiles.append((*map(int, size.split("x")), float(share)))
 
-    model = Detector(*(tuple(map(int, text.split(","))) for text in (args.widths, args.neck)))
+    model = Detector(*(tuple(map(int, text.split(","))) for text in (args.widths, args.neck))).to(device, memory_format=torch.channels_last)
     average = Average(model)
     optimiser = optimiser_for(model, args.peak)
     step, spent = 0, 0.0
     path = args.work / "checkpoint.pt"
     if path.is_file():
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location=device, weights_only=True)
         model.load_state_dict(state["model"])
         average.model.load_state_dict(state["average"])
         average.steps = state["average_steps"]
         optimiser.load_state_dict(state["optimiser"])
         step, spent = state["step"], state["spent"]
     elif args.start:
-        state = torch.load(args.start, weights_only=True)
+        state = torch.load(args.start, map_location=device, weights_only=True)
         model.load_state_dict(state["average"])
         average = Average(model)
-    model = model.to(device, memory_format=torch.channels_last).train()
-    average.model = average.model.to(device, memory_format=torch.channels_last)
+    model.train()
     if args.still_stem:
         model.stem.requires_grad_(False).eval()
 
     # A resumed run must not see the same pictures again, hence the step in the seed.
-    batches = Batches(draw, args.seed + step, tiles)
+    batches = Batches(draw, args.seed + step, tiles, tuple(map(int, args.fit.split("x"))))
     ahead = 6 if args.workers else None
     loader = torch.utils.data.DataLoader(batches, batch_size=None, num_workers=args.workers, prefetch_factor=ahead)
-    loader = reused(loader, args.uses, args.seed + step)
+    loader = reused(loader, args.uses, args.seed + step, 24 if device == "cpu" else 240)
     log = open(args.work / "metrics.jsonl", "a", encoding="utf-8")
 
     def write(**line):
@@ -196,14 +198,12 @@ def main(argv=None):
                 tiles_per_s=round(seen / (time.monotonic() - started), 1), waited=round(waited, 1),
             )
             window = []
-        if root and time.monotonic() - last_measure > 60 * args.measure_every:
-            file = root / "plates-real" / "val.jsonl"
-            for line in measured(average, lambda: evaluate.pictures_of(file)):
+        if file and time.monotonic() - last_measure > 60 * args.measure_every:
+            for line in measured(average, lambda: evaluate.pictures_of(file), batches.fit):
                 write(event="val", step=step, **line)
             last_measure = time.monotonic()
-    if root:
-        file = root / "plates-real" / "val.jsonl"
-        for line in measured(average, lambda: evaluate.pictures_of(file)):
+    if file:
+        for line in measured(average, lambda: evaluate.pictures_of(file), batches.fit):
             write(event="val", step=step, **line)
     write(event="end", step=step, minutes=round((time.monotonic() - begun) / 60, 2))
     log.close()

@@ -34,6 +34,9 @@ def find(folder: Path, annotations: str, cache: Path | None = None, detector: Pa
     out: dict[str, list] = {}
     for _, row in read_lines(lines):
         readable = [(i, p) for i, p in enumerate(row.get("plates", [])) if p.get("text") or p.get("track_text")]
+        if row.get("packed"):  # cut-outs of `pack.py`: found in the whole photograph
+            out.update({f"{row['image']}#{i}": p["corners"] for i, p in readable if "corners" in p})
+            continue
         picture = cv2.imread(str(folder / row["image"]), cv2.IMREAD_COLOR) if readable else None
         if picture is None:
             continue

@@ -113,6 +113,8 @@ def load(folder: Path, annotations: str, backgrounds: bool = False, corners: dic
 def _elsewhere(rng, image, plates):
     """A patch that touches no annotated plate."""
     h, w = image.shape
+    if h < 40 or w < 40:  # a cut-out with nothing around its plate
+        return None
     for _ in range(6):
         ph = rng.randint(24, max(25, min(160, h // 3)))
         pw = min(int(ph * rng.uniform(1.5, 4.5)), w - 1)

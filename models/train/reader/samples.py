@@ -16,12 +16,20 @@ from .real import RealSet, augment, weights
 from .splice import Splicer
 
 CODE = {c: i + 1 for i, c in enumerate(ALPHABET)}
+MOST = 20  # characters kept of a line; no plate has more
+
+
+def codes(text: str) -> np.ndarray:
+    """A line's classes, 0 behind its end."""
+    out = np.zeros(MOST, np.int64)
+    out[:min(len(text), MOST)] = [CODE[c] for c in text[:MOST]]
+    return out
 
 
 class Batches(IterableDataset):
-    """Endless batches of (pictures uint8 [N,1,H,W], kind, upper, lower).
+    """Endless batches of (pictures uint8 [N, 1, H, W], kinds [N], lines [N, 2, MOST]).
 
-    kind 0: upper and lower hold the two lines of a synthetic plate; kind 1: upper holds the whole text
+    kind 0: the two rows hold the two lines of a synthetic plate; kind 1: the first holds the whole text
     of a real plate, whose line break is not known. Not-plates are kind 0 with empty lines.
     """
 
@@ -42,7 +50,7 @@ class Batches(IterableDataset):
         share = weights(self.real.plates) if self.real else []
         done = self.start
         while True:
-            pictures, kinds, uppers, lowers = [], [], [], []
+            pictures, kinds, known = [], [], []
             low, high = self.easy
             ease = min(max(1 - (done - low) / max(high - low, 1), 0), 1)
             chosen = rng.choices(self.real.plates, share, k=self.batch) if self.real else []
@@ -60,10 +68,9 @@ class Batches(IterableDataset):
                     kind = 0
                 pictures.append(picture)
                 kinds.append(kind)
-                uppers.append([CODE[c] for c in lines[0]] if lines else [])
-                lowers.append([CODE[c] for c in "".join(lines[1:])])
+                known.append((codes(lines[0] if lines else ""), codes("".join(lines[1:]))))
             done += self.batch * workers
-            yield torch.from_numpy(np.stack(pictures)[:, None]), torch.tensor(kinds), uppers, lowers
+            yield torch.from_numpy(np.stack(pictures)[:, None]), torch.tensor(kinds), torch.from_numpy(np.array(known))
 
     @staticmethod
     def _empty(rng: random.Random, backgrounds: Backgrounds) -> np.ndarray:

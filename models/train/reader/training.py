@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import os
-import random
 import signal
 import time
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from .crops import DETECTED_MARGIN, MARGIN
 from .decode import distance, fold, greedy
 from .net import Reader, flop
 from .samples import Batches, normalise
+from .shelf import Shelf, again, endless
 from .splice import Splicer, cuttable, well_cut
 
 
@@ -50,53 +50,32 @@ class Options:
     head: int = 88
     easy: tuple[int, int] = (30_000, 120_000)
     still_stem: bool = False  # the first layer keeps its weights: a sixth of the time
-    again: float = .5  # of the batches come a second time
+    again: float = .5  # of the batches come a second time (on a processor)
+    room: int = 2_000_000  # crops kept on a GPU, 7.7 kB each
 
 
 # Above this loss (nats) a sample counts a quarter: it is mostly a picture that nobody could read.
 KNEE = 7.0
 
 
-def ctc(logits, kinds, uppers, lowers, knee: float | None = None):
-    """Mean CTC loss: per line where lines are known, over both heads where only the text is."""
+def ctc(logits, kinds, lines, knee: float | None = None):
+    """Mean CTC loss: per line where lines are known, over both heads where only the text is. Arguments as `Batches` gives them."""
     logp = F.log_softmax(logits.float(), 2)
     steps = logp.shape[1] // 2
     losses = []
-    known = (kinds == 0).nonzero().flatten().tolist()
-    joined = (kinds == 1).nonzero().flatten().tolist()
-    if known:
+    known, joined = (kinds == 0).nonzero().flatten(), (kinds == 1).nonzero().flatten()
+    if len(known):
         part = logp[known].reshape(len(known) * 2, steps, -1)
-        targets = [t for i in known for t in (uppers[i], lowers[i])]
-        losses.append(_ctc(part, targets).reshape(-1, 2).sum(1))
-    if joined:
-        losses.append(_ctc(logp[joined], [uppers[i] for i in joined]))
+        losses.append(_ctc(part, lines[known].reshape(len(known) * 2, -1)).reshape(-1, 2).sum(1))
+    if len(joined):
+        losses.append(_ctc(logp[joined], lines[joined, 0]))
     every = torch.cat(losses)
     return (every if knee is None else every.clamp(max=knee) + .25 * (every - knee).clamp(min=0)).mean()
 
 
-def _ctc(logp, targets):
-    lengths = torch.tensor([len(t) for t in targets])
-    flat = torch.tensor([c for t in targets for c in t], dtype=torch.long)
-    steps = torch.full((len(targets),), logp.shape[1])
-    return F.ctc_loss(logp.transpose(0, 1), flat.to(logp.device), steps, lengths, reduction="none", zero_infinity=True)
-
-
-def again(loader, seed: int, part: float = .5, shelf: int = 150):
-    """Every batch, and after a part of them an earlier batch with other brightness: drawing costs a good part of a core."""
-    rng = random.Random(seed)
-    kept = []
-    for fresh in loader:
-        yield fresh
-        if len(kept) < shelf:
-            kept.append(fresh)
-            continue
-        if rng.random() >= part:
-            continue
-        place = rng.randrange(shelf)
-        (pictures, *rest), kept[place] = kept[place], fresh
-        gain = torch.empty(len(pictures), 1, 1, 1).uniform_(.75, 1.2)
-        shift = torch.empty(len(pictures), 1, 1, 1).uniform_(-18, 18)
-        yield (pictures.float() * gain + shift).clamp_(0, 255), *rest
+def _ctc(logp, lines):
+    steps = torch.full((len(lines),), logp.shape[1], device=lines.device)
+    return F.ctc_loss(logp.transpose(0, 1), lines, steps, (lines > 0).sum(1), reduction="none", zero_infinity=True)
 
 
 def splicer_of(model, training) -> Splicer:
@@ -111,10 +90,11 @@ def splicer_of(model, training) -> Splicer:
 def read_all(model, plates, margin=MARGIN, rectify=False):
     """Texts and confidences of truth crops."""
     model.eval()
+    device = next(model.parameters()).device
     out = []
     for i in range(0, len(plates), 64):
         crops = np.stack([real_data.truth_crop(p, margin, rectify) for p in plates[i:i + 64]])[:, None]
-        out += [greedy(l) for l in model(normalise(torch.from_numpy(crops))).numpy()]
+        out += [greedy(l) for l in model(normalise(torch.from_numpy(crops)).to(device)).cpu().numpy()]
     return out
 
 
@@ -158,6 +138,7 @@ def train(options: Options) -> dict:
         ema.load_state_dict(state["ema"])
         options.easy = (0, 1)  # what has been learnt needs no gentle beginning
         print(f"reader: starts from the weights in {options.start_from}", flush=True)
+    averaged, current = ([t for t in m.state_dict().values() if t.dtype.is_floating_point] for m in (ema, model))
     training = checking = None
     if options.data:
         folder = options.data / "plates-real"
@@ -170,7 +151,7 @@ def train(options: Options) -> dict:
         print("reader: AMSLPR_DATA is not set: synthetic plates alone, nothing real to measure on", flush=True)
     budget = options.minutes * 60
     began = last = time.monotonic()
-    base, running, first, metrics, seen = elapsed, None, None, {}, 0
+    base, running, first, metrics, seen, steps = elapsed, None, None, {}, 0, 0
     stop = {"now": False}
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.__setitem__("now", True))
@@ -189,15 +170,21 @@ def train(options: Options) -> dict:
         ready = training is not None and experienced()
         while True:
             splicer = splicer_of(copy.deepcopy(ema).to("cpu"), training) if ready else None
-            stream = Batches(options.seed, options.batch, training, options.real_part, options.empty_part, done, options.easy, splicer, options.splice_part)
+            drawn = options.batch if device == "cpu" else 256
+            stream = Batches(options.seed, drawn, training, options.real_part, options.empty_part, done, options.easy, splicer, options.splice_part)
             loader = DataLoader(stream, batch_size=None, num_workers=options.workers, prefetch_factor=6 if options.workers else None)
-            for batch in again(loader, options.seed + done, options.again):
+            if device == "cuda":
+                source = endless(Shelf(loader, device, options.room), options.batch)
+            else:
+                source = again(loader, options.seed + done, options.again)
+            for batch in source:
                 yield batch
                 if training is not None and not ready and experienced():
                     ready = True
                     break
 
-    for pictures, kinds, uppers, lowers in batches():
+    for batch in batches():
+        pictures, kinds, lines = (t.to(device) for t in batch)
         elapsed = base + time.monotonic() - began
         part = min(1.0, done / options.samples if options.samples else elapsed / budget)
         rate = options.rate * min(1.0, (done + options.batch) / (300 * options.batch)) * (1.0 if part < .35 else max(.01, (1 - part) / .65))
@@ -206,25 +193,23 @@ def train(options: Options) -> dict:
         model.train()
         if options.still_stem:
             model.trunk[0].eval().requires_grad_(False)
-        x = normalise(pictures).to(device).to(memory_format=torch.channels_last)
+        x = normalise(pictures).to(memory_format=torch.channels_last)
         with torch.autocast(device, torch.bfloat16):
             logits = model(x)
-        loss = ctc(logits, kinds, uppers, lowers, KNEE if experienced() else None)
+        loss = ctc(logits, kinds, lines, KNEE if experienced() else None)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
         keep = min(.999, 1 - 1 / (2 + done / options.batch / 10))
         with torch.no_grad():
-            for a, b in zip(ema.state_dict().values(), model.state_dict().values()):
-                if a.dtype.is_floating_point:
-                    a.lerp_(b, 1 - keep)
-                else:
-                    a.copy_(b)
+            torch._foreach_lerp_(averaged, current, 1 - keep)
         done += options.batch
         seen += options.batch
-        value = loss.item()
-        running = value if running is None else running * .98 + value * .02
+        steps += 1
+        if device == "cpu" or steps % 20 == 1:  # asking a GPU for a number makes it wait
+            value = loss.item()
+            running = value if running is None else running * .98 + value * .02
         if seen == options.batch * 20 or first is None:
             first = running
         finished = stop["now"] or (done >= options.samples if options.samples else elapsed >= budget)
@@ -232,10 +217,9 @@ def train(options: Options) -> dict:
             metrics = {"samples": done, "minutes": round(elapsed / 60, 2), "loss": round(running, 4), "first_loss": round(first, 4), "rate": rate,
                        "per_second": round(seen / max(time.monotonic() - began, 1e-3), 1)}
             if checking:
-                metrics.update({k: round(v, 4) for k, v in scores(read_all(ema.to("cpu"), checking.plates), checking.plates).items()})
+                metrics.update({k: round(v, 4) for k, v in scores(read_all(ema, checking.plates), checking.plates).items()})
                 straight = scores(read_all(ema, checking.plates, DETECTED_MARGIN, True), checking.plates)
                 metrics.update({f"straight_{k}": round(straight[k], 4) for k in ("exact", "folded", "cer")})
-                ema.to(device)
             with log.open("a") as file:
                 file.write(json.dumps(metrics) + "\n")
             print("reader:", json.dumps(metrics), flush=True)

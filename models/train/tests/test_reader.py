@@ -12,7 +12,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from plates import COUNTRIES, camera, damage, draw_board, draw_plate, strokes, texts  # noqa: E402
-from reader import crops, real, splice, training  # noqa: E402
+from reader import blend, crops, real, samples, shelf, splice, training  # noqa: E402
 from reader.corners import grown  # noqa: E402
 from reader.decode import distance, fold, greedy  # noqa: E402
 from reader.measure import align, reliability, temperature_of  # noqa: E402
@@ -221,6 +221,15 @@ class Network(unittest.TestCase):
         self.assertLessEqual(flop(model), 100_000_000)
         self.assertEqual(model(torch.zeros(2, 1, HEIGHT, WIDTH)).shape, (2, 2 * STEPS, CLASSES))
 
+    def test_a_blend_lies_between_its_parents_and_takes_no_strangers(self):
+        one, two = ({"ema": Reader(w, 32).state_dict(), "samples": 1, "widths": w, "head": 32} for w in ((8, 16, 24),) * 2)
+        name = "upper.out.weight"
+        mixed = blend.blended(one, two, .25)["ema"][name]
+        self.assertLess((mixed - (.75 * one["ema"][name] + .25 * two["ema"][name])).abs().max().item(), 1e-6)
+        stranger = {"ema": Reader((8, 16, 32), 32).state_dict(), "samples": 1, "widths": (8, 16, 32), "head": 32}
+        with self.assertRaises(SystemExit):
+            blend.blended(one, stranger, .5)
+
     def test_folding_changes_nothing(self):
         torch.manual_seed(1)
         model = Reader((8, 16, 24), 32)
@@ -231,23 +240,49 @@ class Network(unittest.TestCase):
 
     def test_loss_is_least_for_the_right_lines(self):
         right = torch.from_numpy(np.stack([np.concatenate([logits_for("A" + "_" * 39), logits_for("B" + "_" * 39)])]))
-        a, b = [ALPHABET.index("A") + 1], [ALPHABET.index("B") + 1]
-        known = training.ctc(right, torch.tensor([0]), [a], [b])
-        swapped = training.ctc(right, torch.tensor([0]), [b], [a])
-        joined = training.ctc(right, torch.tensor([1]), [a + b], [[]])
+
+        def loss(kind, upper, lower):
+            return training.ctc(right, torch.tensor([kind]), torch.from_numpy(np.array([[samples.codes(upper), samples.codes(lower)]])))
+
+        known, swapped, joined = loss(0, "A", "B"), loss(0, "B", "A"), loss(1, "AB", "")
         self.assertLess(known.item(), swapped.item())
         self.assertLess(joined.item(), 1.0)
 
     def test_hopeless_samples_count_less(self):
         wrong = torch.from_numpy(logits_for("Z" * 80, 30.0))[None]
-        lines = [[ALPHABET.index("A") + 1]], [[]]
-        plain, soft = (training.ctc(wrong, torch.tensor([0]), *lines, knee).item() for knee in (None, 7.0))
+        lines = torch.from_numpy(np.array([[samples.codes("A"), samples.codes("")]]))
+        plain, soft = (training.ctc(wrong, torch.tensor([0]), lines, knee).item() for knee in (None, 7.0))
         self.assertAlmostEqual(soft, 7 + (plain - 7) / 4, places=2)
 
     def test_a_batch_comes_back_once_more(self):
-        one = [(torch.full((2, 1, 4, 4), i, dtype=torch.uint8), torch.zeros(2), [], []) for i in range(12)]
-        got = list(training.again(iter(one), 1, part=1.0, shelf=4))
+        one = [(torch.full((2, 1, 4, 4), i, dtype=torch.uint8), torch.zeros(2), torch.zeros(2, 2, 20)) for i in range(12)]
+        got = list(shelf.again(iter(one), 1, part=1.0, shelf=4))
         self.assertEqual(len(got), 12 + 8)
+
+    def test_a_shelf_keeps_the_newest_and_gives_crops_with_their_own_lines(self):
+        numbered = [(torch.full((4, 1, 4, 4), i, dtype=torch.uint8), torch.full((4,), i)) for i in range(12)]
+        kept = shelf.Shelf(iter(numbered), "cpu", room=12, first=48)
+        pictures, kinds = kept.take(200)
+        self.assertTrue((pictures[:, 0, 0, 0] == kinds).all())
+        self.assertEqual(set(kinds.tolist()) - set(range(8, 12)), set())
+        self.assertEqual(len(set(kinds.tolist())), 3)
+
+    def test_a_shelf_says_why_nothing_comes(self):
+        def broken():
+            yield torch.zeros(1, 1, 4, 4), torch.zeros(1)
+            raise ValueError("no paint")
+
+        with self.assertRaises(RuntimeError):
+            shelf.Shelf(broken(), "cpu", room=4, first=48).take(2)
+
+    def test_jitter_keeps_shape_and_range_and_leaves_some_alone(self):
+        torch.manual_seed(3)
+        pictures = (torch.rand(64, 1, HEIGHT, WIDTH) * 255).to(torch.uint8)
+        out = shelf.jittered(pictures)
+        self.assertEqual(out.shape, pictures.shape)
+        self.assertTrue(0 <= out.min() and out.max() <= 255)
+        same = ((out - pictures.float()).abs().amax((1, 2, 3)) < .01).sum().item()
+        self.assertTrue(5 <= same <= 30, same)
 
 
 if __name__ == "__main__":

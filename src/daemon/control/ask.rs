@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::words::{LONGEST, Reply, Request};
+use super::words::{LONGEST_REPLY, Reply, Request};
 
 /// Why there is no reply: what happened and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub fn ask(socket: &Path, request: &Request, patience: Duration) -> Result<Reply
         line.push(b'\n');
         stream.write_all(&line)?;
         let mut answer = Vec::new();
-        stream.take(LONGEST as u64).read_to_end(&mut answer)?;
+        stream.take(LONGEST_REPLY as u64).read_to_end(&mut answer)?;
         Ok(answer)
     };
     let answer = talk(&mut stream).map_err(AskError::Silent)?;

@@ -6,7 +6,7 @@
 //! ask      the other side, for the command line
 //! ```
 //!
-//! Knows how to carry a request; doing it is the business of whoever [`serve::Control`] was given. A new request is
+//! Knows how to carry a request; doing it is the business of whoever `serve::Control` was given. A new request is
 //! a new variant in [`words::Request`].
 
 pub mod ask;

@@ -210,6 +210,9 @@ mod tests {
             Request::GateOpen { gate, reason, .. } => {
                 Reply::done(format!("{gate} for {reason} by {}", caller.uid))
             }
+            Request::Status => {
+                Reply { report: Some(serde_json::json!({"long": "x".repeat(100_000)})), ..Reply::done("") }
+            }
         })
     }
 
@@ -227,6 +230,8 @@ mod tests {
         let uid = rustix::process::geteuid().as_raw();
         let reply = ask(&path, &open("north"), SOON).unwrap();
         assert_eq!(reply, Reply::done(format!("north for post by {uid}")));
+        let report = ask(&path, &Request::Status, SOON).unwrap().report.unwrap();
+        assert_eq!(report["long"].as_str().map(str::len), Some(100_000), "a long report comes whole");
         drop(control);
         assert!(!path.exists());
         let error = ask(&path, &open("north"), SOON).unwrap_err().to_string();

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Longest request and longest reply, line end included.
+/// Longest request, line end included.
 pub(super) const LONGEST: usize = 8 << 10;
+/// Longest reply: a report names every camera.
+pub(super) const LONGEST_REPLY: usize = 1 << 20;
 
 /// Something that is wanted now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +19,8 @@ pub enum Request {
         #[serde(default)]
         name: Option<String>,
     },
+    /// How everything is, now.
+    Status,
 }
 
 /// What came of it, in words.
@@ -25,15 +29,18 @@ pub struct Reply {
     /// It was done.
     pub ok: bool,
     pub text: String,
+    /// The health report, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<serde_json::Value>,
 }
 
 impl Reply {
     pub fn done(text: impl Into<String>) -> Self {
-        Self { ok: true, text: text.into() }
+        Self { ok: true, text: text.into(), report: None }
     }
 
     pub fn refused(text: impl Into<String>) -> Self {
-        Self { ok: false, text: text.into() }
+        Self { ok: false, text: text.into(), report: None }
     }
 }
 
@@ -57,6 +64,7 @@ mod tests {
     fn a_request_is_read_and_anything_else_is_told_why_not() {
         let open = parse(br#"{"do": "gate-open", "gate": "north", "reason": "post"}"#).unwrap();
         assert_eq!(open, Request::GateOpen { gate: "north".into(), reason: "post".into(), name: None });
+        assert_eq!(parse(br#"{"do": "status"}"#).unwrap(), Request::Status);
         for (line, words) in [
             (r#"{"do": "gate-close", "gate": "north"}"#, "unknown variant `gate-close`"),
             (r#"{"do": "gate-open", "gate": "north"}"#, "missing field `reason`"),

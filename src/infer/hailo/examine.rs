@@ -41,11 +41,11 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn good(what: &'static str, detail: impl Into<String>) -> Self {
+    pub fn good(what: &'static str, detail: impl Into<String>) -> Self {
         Self { verdict: Verdict::Good, what, detail: detail.into(), advice: None }
     }
 
-    fn of(verdict: Verdict, what: &'static str, detail: impl Into<String>, advice: &str) -> Self {
+    pub fn of(verdict: Verdict, what: &'static str, detail: impl Into<String>, advice: &str) -> Self {
         Self { verdict, what, detail: detail.into(), advice: Some(advice.to_owned()) }
     }
 }

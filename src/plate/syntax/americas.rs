@@ -3,14 +3,20 @@
 use super::{Format, loose, strict};
 
 pub(super) const FORMATS: &[Format] = &[
+    // Nearly all states leave I and O out of their series; where three letters stand together some do not.
     strict(
         "us",
         "United States, common series",
-        "([A-Z]{3}[0-9]{3,4}|[0-9]{3,4}[A-Z]{2,3}|[0-9][A-Z]{3}[0-9]{3}|[A-Z]{2}[0-9]{4,5}|[0-9]{2}[A-Z]{3}[0-9]|\
-         [0-9]{3}[A-Z][0-9]{2}|[A-Z][0-9]{6}|[A-Z]{4}[0-9]{2}|[A-Z][0-9]{2}[A-Z]{3}|[A-Z]{3}[0-9][A-Z][0-9]|\
-         [A-Z]{2}[0-9][A-Z][0-9][A-Z])",
-        &["ABC 1234", "7ABC123", "123 ABC", "AB1 C2D", "A12 BCD"],
-        &["GR8 DAD", "AB", "12345678"],
+        "([A-Z]{3}[0-9]{3,4}|[0-9]{3}[A-Z]{3}|[0-9]{4}[A-HJ-NP-Z]{2,3}|[0-9]{3}[A-HJ-NP-Z]{2}|\
+         [0-9][A-HJ-NP-Z]{3}[0-9]{2,3}|[0-9][A-HJ-NP-Z]{2}[0-9]{3,4}|[0-9][A-HJ-NP-Z]{4}[0-9]|[0-9]{2}[A-HJ-NP-Z]{3}[0-9]|\
+         [0-9]{3}[A-HJ-NP-Z][0-9]{2}|[A-HJ-NP-Z]{2}[0-9]{4,5}|[A-HJ-NP-Z][0-9]{6}|[A-HJ-NP-Z]{4}[0-9]{2}|\
+         [A-HJ-NP-Z][0-9]{2}[A-HJ-NP-Z]{3}|[A-HJ-NP-Z][0-9]{3}[A-HJ-NP-Z]{2}|[A-HJ-NP-Z][0-9]{4}[A-HJ-NP-Z]|\
+         [A-HJ-NP-Z]{3}[0-9][A-HJ-NP-Z][0-9]|[A-HJ-NP-Z]{2}[0-9][A-HJ-NP-Z][0-9][A-HJ-NP-Z]|[0-9]{6,7})",
+        &[
+            "ABC 1234", "7ABC123", "123 ABC", "AB1 C2D", "A12 BCD", "1AB 2345", "1ABC 23", "1ABCD2",
+            "A123 BC", "A12-34B", "123 4567", "OHO 1234",
+        ],
+        &["GR8 DAD", "AB", "12345678", "AB1 O2D", "1AIC 234"],
     ),
     // Every state issues what its drivers wish for: nothing in these lengths is a misread for sure.
     loose(

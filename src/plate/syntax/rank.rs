@@ -1,8 +1,9 @@
 //! From a read with its alternatives to the plate of an expected country.
 //!
-//! A text that fits is never touched. One that does not fit is repaired only by a strict format, only in its
+//! A text that fits a strict format is never touched. Any other is repaired only by a strict format, only in its
 //! length, only where the format has no place for what was read, and only by what the read itself named or what
-//! no picture tells apart. If two repairs are about as likely, neither is made.
+//! no picture tells apart; if it fits a loose format, only by what is about as likely as what was read. If two
+//! repairs are about as likely, neither is made.
 
 use super::{Known, known, pattern::Shape};
 use crate::plate::{CharRead, Confidence, PlateText, Region, confusion};
@@ -15,6 +16,9 @@ const LEAST_RATIO: f32 = 0.02;
 /// (0 and O), and characters that blur makes alike (8 and B).
 const SAME_SHAPE: f32 = 0.3;
 const ALIKE: f32 = 0.03;
+/// A text that may be right as it is, by a loose format, needs a replacement at least this likely: such plates (personal
+/// ones, old ones) are a few in a hundred, and hardly one of them is a strict format but for an O and a 0.
+const LEAST_RATIO_OF_LOOSE: f32 = 0.1;
 /// The best repair must be this much of all repairs together.
 const CLEAR: f32 = 0.6;
 /// How likely a car's plate follows its country's formats at all.
@@ -38,12 +42,23 @@ pub fn rerank(chars: &[CharRead], regions: &[Region]) -> Option<Ranked> {
     let formats = || regions.iter().flat_map(|region| known().iter().filter(|k| k.region == *region));
     // Strict formats of all regions before loose ones of any.
     let fits = |known: &&Known| known.pattern.matches(text.as_str());
-    if let Some(fitting) = formats().filter(fits).min_by_key(|known| known.demand) {
-        let confidence = Confidence::new(chars.iter().map(|c| c.p.value()).product());
-        return Some(Ranked { text, region: fitting.region, confidence, repairs: 0 });
+    let fitting = formats().filter(fits).min_by_key(|known| known.demand);
+    if let Some(Known { demand: super::Demand::Strict, region, .. }) = fitting {
+        return Some(as_read(chars, text, *region));
     }
-    let choices: Vec<_> = chars.iter().map(replacements).collect();
-    let strict = formats().filter(|known| known.demand == super::Demand::Strict);
+    let least = if fitting.is_some() { LEAST_RATIO_OF_LOOSE } else { LEAST_RATIO };
+    repaired(chars, least, formats()).or_else(|| fitting.map(|known| as_read(chars, text, known.region)))
+}
+
+fn as_read(chars: &[CharRead], text: PlateText, region: Region) -> Ranked {
+    let confidence = Confidence::new(chars.iter().map(|c| c.p.value()).product());
+    Ranked { text, region, confidence, repairs: 0 }
+}
+
+/// The clearly likeliest repair by replacements of this ratio or more.
+fn repaired(chars: &[CharRead], least: f32, formats: impl Iterator<Item = &'static Known>) -> Option<Ranked> {
+    let choices: Vec<_> = chars.iter().map(|read| replacements(read, least)).collect();
+    let strict = formats.filter(|known| known.demand == super::Demand::Strict);
     let mut repairs: Vec<(Repair, Region)> = Vec::new();
     for known in strict {
         for shape in known.pattern.of_length(chars.len()) {
@@ -126,7 +141,7 @@ impl Repair {
 }
 
 /// What else this character may be, with its likelihood compared to what was read, likeliest first.
-fn replacements(read: &CharRead) -> Vec<(char, f32)> {
+fn replacements(read: &CharRead, least: f32) -> Vec<(char, f32)> {
     let named = |c: char| read.others.iter().find(|(other, _)| *other == c).map_or(0.0, |(_, p)| p.value());
     let candidates = ('A'..='Z').chain('0'..='9').filter(|c| *c != read.c);
     let mut found: Vec<(char, f32)> = candidates
@@ -138,7 +153,7 @@ fn replacements(read: &CharRead) -> Vec<(char, f32)> {
             };
             (c, (named(c) / read.p.value().max(0.05)).max(prior))
         })
-        .filter(|(_, ratio)| *ratio >= LEAST_RATIO)
+        .filter(|(_, ratio)| *ratio >= least)
         .collect();
     found.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     found
@@ -187,8 +202,19 @@ mod tests {
         check("AB12CDE", &[(1, '8', 0.4)], &["gb"], Some(("AB12CDE", "gb")));
         check("ABC1B23", &[], &["br"], Some(("ABC1B23", "br")));
         check("ABC1823", &[], &["br"], Some(("ABC1823", "br")));
+    }
+
+    #[test]
+    fn what_fits_a_loose_format_is_repaired_only_where_no_picture_tells_or_the_read_doubts() {
         check("GR8DAD", &[], &["us"], Some(("GR8DAD", "us")));
-        check("ABC12O4", &[], &["us"], Some(("ABC12O4", "us")));
+        check("ABC12O4", &[], &["us"], Some(("ABC1204", "us")));
+        check("5UVRO90", &[], &["us"], Some(("5UVR090", "us")));
+        check("HB6LOZ", &[], &["us"], Some(("HB6L0Z", "us")));
+        check("ILUVNY1", &[], &["us"], Some(("ILUVNY1", "us")));
+        // An S for a 5 only if the read itself thought of it.
+        check("SZUC921", &[], &["us"], Some(("SZUC921", "us")));
+        check("SZUC921", &[(0, '5', 0.3)], &["us"], Some(("5ZUC921", "us")));
+        check("SZUC921", &[(0, '5', 0.05)], &["us"], Some(("SZUC921", "us")));
     }
 
     #[test]

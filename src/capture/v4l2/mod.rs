@@ -1,6 +1,14 @@
 //! USB and other single-plane V4L2 cameras: negotiation, memory-mapped streaming, bounded waits.
 //!
+//! ```text
+//! controls   exposure, gain, mains
+//! list       what is there, for people
+//! ```
+//!
 //! What to ask for is decided in `negotiate`; here are the device and the copy into a frame.
+
+mod controls;
+pub mod list;
 
 use std::{io, path::PathBuf, time::Duration};
 
@@ -8,6 +16,7 @@ use v4l::{
     Device, Format, FourCC,
     buffer::{Flags as BufferFlags, Type},
     capability::Flags,
+    control,
     format::Quantization,
     frameinterval::FrameIntervalEnum,
     framesize::FrameSizeEnum,
@@ -18,12 +27,16 @@ use v4l::{
     video::{Capture, capture::Parameters},
 };
 
+pub use controls::{Controls, Exposure, Gain, PowerLine};
+
 use super::{
     CaptureError, Fault, Form, Origin, Source, Stream,
+    attention::RESTING_INTERVAL,
     jpeg::Jpeg,
     negotiate::{Encoding, Offer, SizeRange, Wish, choose},
 };
 use crate::{
+    clock::Moment,
     frame::{Buffer, Frame, PixelFormat, Pool},
     geometry::Size,
     shutdown::Stop,
@@ -48,6 +61,7 @@ pub struct Settings {
     /// Without a picture for this long, the camera is opened again.
     pub stall_timeout: Duration,
     pub max_pixels: u64,
+    pub controls: Controls,
 }
 
 impl Settings {
@@ -57,6 +71,7 @@ impl Settings {
             wish: Wish { size: Size::new(1920, 1080), rate: 15.0, encoding: None },
             stall_timeout: Duration::from_secs(5),
             max_pixels: 64_000_000,
+            controls: Controls::default(),
         }
     }
 }
@@ -120,6 +135,27 @@ impl V4l2 {
     }
 }
 
+/// A device's controls.
+struct Knobs<'a>(&'a Device);
+
+impl controls::Panel for Knobs<'_> {
+    fn set(&mut self, id: u32, value: i64) -> io::Result<()> {
+        let value = match id {
+            controls::AUTO_GAIN => control::Value::Boolean(value != 0),
+            _ => control::Value::Integer(value),
+        };
+        self.0.set_control(control::Control { id, value })
+    }
+
+    fn get(&mut self, id: u32) -> io::Result<i64> {
+        match self.0.control(id)?.value {
+            control::Value::Integer(value) => Ok(value),
+            control::Value::Boolean(on) => Ok(i64::from(on)),
+            _ => Err(io::Error::other("it is no number")),
+        }
+    }
+}
+
 /// Everything that the camera can do and we can read; of ranges, the size nearest to the wished one.
 fn offers(device: &Device, wish: Size) -> io::Result<Vec<Offer>> {
     let mut offers = Vec::new();
@@ -175,11 +211,17 @@ impl Source for V4l2 {
             return Err(self.failed(Fault::Unsupported(what.to_owned())));
         }
         let agreed = self.negotiate(&device)?;
+        // A camera that was unplugged has forgotten them.
+        let complaints = controls::apply(&self.settings.controls, &mut Knobs(&device));
+        for complaint in complaints {
+            tracing::warn!(camera = %self.origin.camera, device = %self.settings.device.display(), complaint, "a control of the camera");
+        }
         let streaming = Streaming::start(&device).map_err(|error| self.io(error))?;
         Ok(Box::new(Opened {
             settings: self.settings.clone(),
             agreed,
             streaming,
+            last_taken: None,
             origin: self.origin.clone(),
         }))
     }
@@ -233,6 +275,7 @@ struct Opened {
     settings: Settings,
     agreed: Agreed,
     streaming: Streaming,
+    last_taken: Option<Moment>,
     origin: Origin,
 }
 
@@ -247,7 +290,7 @@ enum Unpacked {
 impl Stream for Opened {
     fn next(&mut self, stop: &Stop) -> Result<Option<Frame>, CaptureError> {
         let place = self.settings.device.display();
-        let waiting_since = self.origin.clock.now();
+        let mut waiting_since = self.origin.clock.now();
         let stats = &self.origin.stats;
         while !stop.is_stopped() {
             let ready = self.streaming.picture(GLANCE).map_err(|error| match error.raw_os_error() {
@@ -256,6 +299,15 @@ impl Stream for Opened {
             })?;
             let now = self.origin.clock.now();
             if let Some(bytes) = ready {
+                let rests = !self.origin.attention.is_awake(now)
+                    && self.last_taken.is_some_and(|last| now.since(last) < RESTING_INTERVAL);
+                if rests {
+                    stats.heard(now);
+                    stats.left_out(1);
+                    waiting_since = now;
+                    continue;
+                }
+                self.last_taken = Some(now);
                 let seq = stats.saw_picture();
                 let unpacked = bytes.map_or(Unpacked::Broken, |bytes| {
                     unpack(bytes, &self.agreed, self.settings.max_pixels, &self.origin.pool)

@@ -1,0 +1,224 @@
+//! Does anything move in a camera's picture? Pure: glances and times in, yes or no out.
+//!
+//! Compares the luma of each cell with what it usually is. A change of the light as a whole is taken off first, cells
+//! that flicker by themselves (leaves, rain, noise) learn to be doubted, and only cells that change together count.
+//! A wrong yes costs processor time, a wrong no costs a vehicle: in doubt it is yes.
+
+use crate::{
+    clock::Moment,
+    frame::glance::{CELLS, COLUMNS, Glance, ROWS},
+};
+
+/// Which cells count, and how much of a change is one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Least change of a cell's luma that counts.
+    pub least_change: f32,
+    /// Per cell, row by row.
+    pub counts: Vec<bool>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { least_change: 10.0, counts: vec![true; CELLS] }
+    }
+}
+
+/// How fast a cell's usual luma follows what is seen; changed cells follow slowly, so that a vehicle that stops stays
+/// a change for a while.
+const FOLLOWS: f32 = 8.0;
+const FOLLOWS_CHANGE: f32 = 60.0;
+/// A change is this many times as large as a cell's own flicker.
+const BEYOND_NOISE: f32 = 3.5;
+const LEAST_NOISE: f32 = 1.5;
+/// A changed cell counts if so many of it and its eight neighbours have changed.
+const TOGETHER: usize = 4;
+/// So many of those are motion.
+const ENOUGH: usize = 2;
+/// If more than this share changed, another light or another view is learnt at once.
+const ALL_ANEW: f32 = 0.6;
+/// Added to luma before ratios are taken, so that black cells say little about the light.
+const PEDESTAL: f32 = 12.0;
+
+#[derive(Debug)]
+pub(super) struct Gate {
+    settings: Settings,
+    usual: Vec<f32>,
+    noise: Vec<f32>,
+    changed: Vec<bool>,
+    ratios: Vec<f32>,
+    last: Option<Moment>,
+}
+
+impl Gate {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            usual: vec![0.0; CELLS],
+            noise: vec![LEAST_NOISE; CELLS],
+            changed: vec![false; CELLS],
+            ratios: Vec::with_capacity(CELLS),
+            last: None,
+        }
+    }
+
+    /// Looks at the next glance; true if something moves.
+    pub(super) fn see(&mut self, glance: &Glance, at: Moment) -> bool {
+        let Some(last) = self.last.replace(at) else {
+            self.learn_anew(glance);
+            return false;
+        };
+        let gain = self.gain(glance);
+        let mut changed_cells = 0;
+        for (((cell, usual), noise), changed) in
+            glance.cells.iter().zip(&self.usual).zip(&self.noise).zip(&mut self.changed)
+        {
+            let expected = (usual + PEDESTAL) * gain - PEDESTAL;
+            let limit = self.settings.least_change.max(BEYOND_NOISE * noise);
+            *changed = (f32::from(*cell) - expected).abs() > limit;
+            changed_cells += usize::from(*changed);
+        }
+        let moves = self.solid_cells() >= ENOUGH;
+        if changed_cells as f32 > ALL_ANEW * CELLS as f32 {
+            self.learn_anew(glance);
+            return moves;
+        }
+        self.learn(glance, at.since(last).as_secs_f32());
+        moves
+    }
+
+    /// How much brighter all is than usual: the median, because most of the picture does not move.
+    fn gain(&mut self, glance: &Glance) -> f32 {
+        self.ratios.clear();
+        let lit = glance.cells.iter().zip(&self.usual);
+        self.ratios.extend(lit.map(|(cell, usual)| (f32::from(*cell) + PEDESTAL) / (usual + PEDESTAL)));
+        let middle = self.ratios.len() / 2;
+        let (_, median, _) = self.ratios.select_nth_unstable_by(middle, f32::total_cmp);
+        median.clamp(0.2, 5.0)
+    }
+
+    /// Changed cells that count and do not stand alone.
+    fn solid_cells(&self) -> usize {
+        let mut solid = 0;
+        for row in 0..ROWS {
+            for column in 0..COLUMNS {
+                let here = row * COLUMNS + column;
+                let counts = self.settings.counts.get(here).copied().unwrap_or(true);
+                if !counts || !self.changed.get(here).copied().unwrap_or_default() {
+                    continue;
+                }
+                let mut together = 0;
+                for y in row.saturating_sub(1)..(row + 2).min(ROWS) {
+                    let (from, to) = (column.saturating_sub(1), (column + 2).min(COLUMNS));
+                    let around = self.changed.get(y * COLUMNS + from..y * COLUMNS + to).unwrap_or_default();
+                    together += around.iter().filter(|changed| **changed).count();
+                }
+                solid += usize::from(together >= TOGETHER);
+            }
+        }
+        solid
+    }
+
+    fn learn_anew(&mut self, glance: &Glance) {
+        for (usual, cell) in self.usual.iter_mut().zip(&glance.cells) {
+            *usual = f32::from(*cell);
+        }
+    }
+
+    fn learn(&mut self, glance: &Glance, seconds: f32) {
+        let (quick, slow) = (1.0 - (-seconds / FOLLOWS).exp(), 1.0 - (-seconds / FOLLOWS_CHANGE).exp());
+        let cells = glance.cells.iter().zip(&self.changed);
+        for (((cell, changed), usual), noise) in cells.zip(&mut self.usual).zip(&mut self.noise) {
+            let follow = if *changed { slow } else { quick };
+            let off = f32::from(*cell) - *usual;
+            *usual += off * follow;
+            *noise = (*noise + (off.abs() - *noise) * follow).max(LEAST_NOISE);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A street with some structure, at this brightness, noise of this strength, and perhaps a box of a vehicle.
+    fn glance(n: u64, light: f32, noise: f32, vehicle: Option<(usize, usize)>) -> Glance {
+        let mut glance = Glance::default();
+        for (i, cell) in glance.cells.iter_mut().enumerate() {
+            let (x, y) = (i % COLUMNS, i / COLUMNS);
+            let street = 60.0 + 40.0 * ((x / 5 + y / 3) % 3) as f32;
+            // A hash as noise: the same in every run.
+            let dice = (i as u64 ^ n.wrapping_mul(0x9E37_79B9)).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+            let dice = (dice % 2001) as f32 / 1000.0 - 1.0;
+            let car = vehicle
+                .is_some_and(|(left, top)| (left..left + 6).contains(&x) && (top..top + 4).contains(&y));
+            let value = if car { 230.0 } else { street };
+            *cell = (value * light + dice * noise).clamp(0.0, 255.0) as u8;
+        }
+        glance
+    }
+
+    fn settled(settings: Settings, noise: f32) -> (Gate, u64) {
+        let mut gate = Gate::new(settings);
+        for n in 0..60 {
+            gate.see(&glance(n, 1.0, noise, None), Moment::from_micros(n * 500_000));
+        }
+        (gate, 60)
+    }
+
+    #[test]
+    fn a_vehicle_moves_and_an_empty_street_does_not() {
+        for noise in [0.0, 3.0, 8.0] {
+            let (mut gate, from) = settled(Settings::default(), noise);
+            let at = |n: u64| Moment::from_micros(n * 500_000);
+            let quiet = (from..from + 40).filter(|n| gate.see(&glance(*n, 1.0, noise, None), at(*n))).count();
+            assert!(quiet <= 1, "noise {noise}: {quiet} false alarms");
+            let seen = (100..110)
+                .filter(|n| gate.see(&glance(*n, 1.0, noise, Some((*n as usize - 90, 20))), at(*n)));
+            assert_eq!(seen.count(), 10, "noise {noise}");
+        }
+    }
+
+    #[test]
+    fn the_sun_coming_out_is_no_motion() {
+        let (mut gate, from) = settled(Settings::default(), 2.0);
+        for n in 0..20 {
+            let light = 1.0 + 0.25 * n as f32 / 20.0;
+            let moves =
+                gate.see(&glance(from + n, light, 2.0, None), Moment::from_micros((from + n) * 500_000));
+            assert!(!moves, "step {n}");
+        }
+        // At once, and back: the whole picture by the same factor.
+        for n in 20..40 {
+            let light = if n % 10 < 5 { 0.7 } else { 1.0 };
+            let moves =
+                gate.see(&glance(from + n, light, 2.0, None), Moment::from_micros((from + n) * 500_000));
+            assert!(!moves, "step {n}");
+        }
+    }
+
+    #[test]
+    fn motion_outside_the_zone_does_not_count() {
+        let counts = (0..CELLS).map(|cell| cell / COLUMNS >= 18).collect();
+        let (mut gate, from) = settled(Settings { counts, ..Settings::default() }, 2.0);
+        let mut see = |n: u64, vehicle| {
+            gate.see(&glance(from + n, 1.0, 2.0, Some(vehicle)), Moment::from_micros((from + n) * 500_000))
+        };
+        assert!((0..5).all(|n| !see(n, (10 + n as usize, 4))), "above it");
+        assert!((5..10).all(|n| see(n, (10 + n as usize, 24))), "in it");
+    }
+
+    #[test]
+    fn what_stays_is_learnt() {
+        let (mut gate, from) = settled(Settings::default(), 2.0);
+        let moves: Vec<bool> = (0..600)
+            .map(|n| {
+                gate.see(
+                    &glance(from + n, 1.0, 2.0, Some((30, 20))),
+                    Moment::from_micros((from + n) * 500_000),
+                )
+            })
+            .collect();
+        assert!(moves[..20].iter().all(|moves| *moves) && moves[500..].iter().all(|moves| !moves));
+    }
+}

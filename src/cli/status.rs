@@ -1,0 +1,180 @@
+//! `amslpr status`: how the running daemon is doing, from itself, now.
+//!
+//! The report is the one that is published; here it is only put into words.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use super::Exit;
+use crate::{
+    config,
+    daemon::control::{ask::ask, words::Request},
+};
+
+/// Where the service's socket is, whatever the configuration says.
+pub(super) const USUAL_FOLDER: &str = "/run/amslpr";
+/// The main loop answers between two looks at its units, or after a reload.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The report as the daemon publishes it, as one JSON object.
+    #[arg(long)]
+    json: bool,
+    /// The main configuration file, which says where the daemon listens.
+    #[arg(long, value_name = "FILE", default_value = config::MAIN_FILE)]
+    config: PathBuf,
+    /// Where it listens, whatever the configuration says.
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    socket: Option<PathBuf>,
+}
+
+pub fn run(args: &Args) -> anyhow::Result<Exit> {
+    let socket = args.socket.clone().unwrap_or_else(|| socket(&args.config));
+    let reply = ask(&socket, &Request::Status, PATIENCE)?;
+    let Some(report) = reply.report.filter(|_| reply.ok) else {
+        eprintln!("amslpr: {}", reply.text);
+        return Ok(Exit::Failure);
+    };
+    if args.json {
+        println!("{report}");
+    } else {
+        print!("{}", page(&report));
+    }
+    // "degraded" still does what it is for.
+    Ok(if report["verdict"] == "failed" { Exit::Failure } else { Exit::Success })
+}
+
+/// Where the daemon of this configuration listens.
+pub(super) fn socket(file: &Path) -> PathBuf {
+    match config::load(file) {
+        Ok(loaded) => loaded.config.control.socket,
+        // The running daemon has its own configuration; this one need not be right, or readable.
+        Err(_) => PathBuf::from(USUAL_FOLDER).join("control.sock"),
+    }
+}
+
+/// The report for people: the verdict, what is wrong, then part by part.
+fn page(report: &Value) -> String {
+    let mut page = String::new();
+    let word = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
+    };
+    let mut say = |name: &str, text: String| {
+        // Writing into a string does not fail.
+        let _ = writeln!(page, "{name:<10} {text}");
+    };
+    let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    say("verdict", word(&report["verdict"]));
+    for problem in list(&report["problems"]) {
+        say("", word(&problem));
+    }
+    let uptime = Duration::from_secs(report["uptime_s"].as_u64().unwrap_or(0));
+    say("daemon", format!("{}, up {}", word(&report["version"]), span(uptime)));
+    for camera in list(&report["cameras"]) {
+        say(
+            "camera",
+            format!(
+                "{}: {}, {} frames, {} looked at in {} ms each, {} reads, {} passages",
+                word(&camera["name"]),
+                word(&camera["state"]),
+                word(&camera["frames"]),
+                word(&camera["looked_at"]),
+                camera["look_ms"].as_f64().map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0}")),
+                word(&camera["reads"]),
+                word(&camera["passages"]),
+            ),
+        );
+    }
+    for gate in list(&report["gates"]) {
+        say(
+            "gate",
+            format!(
+                "{}: {}, opened {} times, refused {}, failed {}",
+                word(&gate["name"]),
+                word(&gate["state"]),
+                word(&gate["actuated"]),
+                word(&gate["refused"]),
+                word(&gate["failed"]),
+            ),
+        );
+    }
+    say("lists", format!("{} entries", word(&report["lists"]["entries"])));
+    let journal = &report["journal"];
+    say(
+        "journal",
+        format!(
+            "{} facts recorded, {} wait, {} not delivered, last commit {} ms",
+            word(&journal["recorded"]),
+            word(&journal["queued"]),
+            word(&journal["undelivered"]),
+            word(&journal["last_commit_ms"]),
+        ),
+    );
+    say("broker", word(&report["broker"]));
+    if report["hailo"].is_object() {
+        say("hailo", word(&report["hailo"]["state"]));
+    }
+    let machine = &report["machine"];
+    if machine.is_object() {
+        let degrees =
+            machine["temperature_c"].as_f64().map_or_else(String::new, |c| format!(", {c:.0} \u{b0}C"));
+        say(
+            "machine",
+            format!(
+                "{} % busy, {} of {} MiB used ({} by amslpr), {} MiB of disk free{degrees}",
+                word(&machine["cpu_percent"]),
+                word(&machine["memory_used_mib"]),
+                word(&machine["memory_total_mib"]),
+                word(&machine["process_mib"]),
+                word(&machine["disk_free_mib"]),
+            ),
+        );
+    }
+    page
+}
+
+/// `3 d 4 h`, `12 min`: the two largest units at most.
+fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_report_is_put_into_words_whatever_is_missing_in_it() {
+        let report = json!({
+            "verdict": "degraded", "problems": ["camera yard is being reopened"], "version": "1.2.3", "uptime_s": 93_784,
+            "cameras": [{"name": "yard", "state": "retrying", "frames": 7, "look_ms": 31.4}],
+            "gates": [{"name": "main", "state": "idle", "actuated": 2}],
+        });
+        let page = page(&report);
+        for line in [
+            "verdict    degraded\n           camera yard is being reopened\n",
+            "daemon     1.2.3, up 1 d 2 h\n",
+            "camera     yard: retrying, 7 frames, - looked at in 31 ms each, - reads, - passages\n",
+            "gate       main: idle, opened 2 times, refused -, failed -\n",
+            "broker     -\n",
+        ] {
+            assert!(page.contains(line), "{line:?} is not in\n{page}");
+        }
+    }
+}
