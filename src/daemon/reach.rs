@@ -31,7 +31,7 @@ pub fn all(config: &Config, board: &Board) -> Vec<Finding> {
         looks.push(Box::new(move || {
             let advice = "is it running, and may this machine reach it? mosquitto listens to its own machine only \
                           unless a listener is configured";
-            knock("broker", format!("{host}:{port}"), &host, port, advice)
+            knock("broker", &format!("{host}:{port}"), &host, port, advice)
         }));
     }
     for camera in config.cameras.iter().filter(|camera| camera.enabled) {
@@ -43,7 +43,7 @@ pub fn all(config: &Config, board: &Board) -> Vec<Finding> {
         looks.push(Box::new(move || self::gate(&name, &output, keeps)));
     }
     let many = looks.len();
-    let (tell, told) = mpsc::channel();
+    let (tell, told) = mpsc::sync_channel(many);
     for (at, look) in looks.into_iter().enumerate() {
         let tell = tell.clone();
         // A name that is looked up in vain may outlive the patience; then the process ends without it.
@@ -72,7 +72,7 @@ fn bad(what: &'static str, detail: String, advice: &str) -> Finding {
 }
 
 /// Opens a connection and closes it.
-fn knock(what: &'static str, name: String, host: &str, port: u16, advice: &str) -> Finding {
+fn knock(what: &'static str, name: &str, host: &str, port: u16, advice: &str) -> Finding {
     let addresses = match (host, port).to_socket_addrs() {
         Ok(addresses) => addresses,
         Err(error) => {
@@ -111,7 +111,7 @@ fn camera(name: &str, source: &Source) -> Finding {
             let advice = "is it on, and in this network? `ffprobe` with its address shows what it gives";
             // Brackets belong to an address in a URL only.
             let host = host.trim_matches(['[', ']']);
-            knock("camera", format!("{name}: {host}:{port}"), host, port, advice)
+            knock("camera", &format!("{name}: {host}:{port}"), host, port, advice)
         }
     }
 }
@@ -148,7 +148,7 @@ fn gate(name: &str, output: &GateOutput, keeps_driven: bool) -> Finding {
             let (host, port) = relay.place();
             knock(
                 "gate",
-                format!("{name}: {host}:{port}"),
+                &format!("{name}: {host}:{port}"),
                 &host,
                 port,
                 "is the relay on, and in this network?",
@@ -168,10 +168,10 @@ mod tests {
     fn an_open_door_answers_and_a_closed_one_is_told_with_a_remedy() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let open = knock("broker", "here".to_owned(), "127.0.0.1", port, "start it");
+        let open = knock("broker", "here", "127.0.0.1", port, "start it");
         assert_eq!((open.verdict, open.detail.as_str()), (Verdict::Good, "here answers"));
         drop(listener);
-        let closed = knock("broker", "here".to_owned(), "127.0.0.1", port, "start it");
+        let closed = knock("broker", "here", "127.0.0.1", port, "start it");
         assert_eq!((closed.verdict, closed.advice.as_deref()), (Verdict::Bad, Some("start it")));
     }
 
