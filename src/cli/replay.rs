@@ -83,7 +83,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         epoch: Some(args.at),
         ..replay::Settings::new(&args.file)
     };
-    let mut stream = replay::Replay::new(recording, origin.clone()).open(&stop)?;
+    let mut stream = replay::Replay::new(recording, origin).open(&stop)?;
     let mut settings = daemon::pipeline_settings(&camera, &config, porter, networks.plate_score());
     (settings.live, settings.pictures) = (false, 0);
     let ids = Box::new(CountedIds::default());

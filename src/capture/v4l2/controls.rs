@@ -58,7 +58,8 @@ pub(super) fn apply(wanted: &Controls, panel: &mut impl Panel) -> Vec<String> {
     match wanted.exposure {
         None => {}
         Some(Exposure::Auto) => {
-            if !BY_ITSELF.into_iter().any(|mode| desk.panel.set(EXPOSURE_MODE, mode).is_ok()) {
+            let is_set = BY_ITSELF.into_iter().any(|mode| desk.panel.set(EXPOSURE_MODE, mode).is_ok());
+            if !is_set {
                 desk.complaints.push("it has no automatic exposure".to_owned());
             }
         }
