@@ -173,7 +173,7 @@ fn a_camera_that_lies_is_found_out() {
     let nothing = words(Script { description: description.clone(), ..Script::default() });
     assert!(nothing.contains("no picture for 0.5 s"), "0 frames a second: {nothing}");
     // A key frame's header, and then nothing that an H.264 decoder could use.
-    let noise: Vec<u8> = [0x65].into_iter().chain((0..900u32).map(|n| (n * 7919 >> 3) as u8)).collect();
+    let noise: Vec<u8> = [0x65].into_iter().chain((0..900u32).map(|n| ((n * 7919) >> 3) as u8)).collect();
     let undecodable =
         words(Script { description: description.clone(), payloads: vec![noise], ..Script::default() });
     assert!(undecodable.contains("not one could be decoded"), "{undecodable}");

@@ -80,7 +80,7 @@ impl Rig {
         self.proxy.set(Way::Open);
         let took = wait_for("frames again", || {
             let frame = matches!(self.mailbox.receive(Duration::from_millis(5)), Received::Item(_));
-            frame && self.camera.stats().counts().reopened > reopened || frame && way == Way::Garbage
+            frame && (way == Way::Garbage || self.camera.stats().counts().reopened > reopened)
         });
         assert_eq!(self.camera.stats().state(), CameraState::Live);
         took

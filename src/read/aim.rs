@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_good_look_passes_and_each_fault_has_its_advice() {
-        let bars = |x: u32| if x / 6 % 2 == 0 { 40 } else { 200 };
+        let bars = |x: u32| if (x / 6).is_multiple_of(2) { 40 } else { 200 };
         check(look(STRAIGHT, bars, 0.7), Grade::Pass, "");
         let small = STRAIGHT.map(|(x, y)| (x / 2.0, 100.0 + (y - 100.0) / 2.3));
         check(look(small, bars, 0.7), Grade::Fail, "go nearer 1.8 times");

@@ -186,7 +186,7 @@ impl Shared {
                         dice ^= dice << 13;
                         dice ^= dice >> 7;
                         dice ^= dice << 17;
-                        if dice % 11 == 0 {
+                        if dice.is_multiple_of(11) {
                             *byte = (dice >> 32) as u8;
                         }
                     }

@@ -58,9 +58,10 @@ pub(super) fn apply(wanted: &Controls, panel: &mut impl Panel) -> Vec<String> {
     match wanted.exposure {
         None => {}
         Some(Exposure::Auto) => {
-            let done = BY_ITSELF.into_iter().any(|mode| desk.panel.set(EXPOSURE_MODE, mode).is_ok());
-            let complaint = (!done).then(|| "it has no automatic exposure".to_owned());
-            desk.complaints.extend(complaint);
+            let is_set = BY_ITSELF.into_iter().any(|mode| desk.panel.set(EXPOSURE_MODE, mode).is_ok());
+            if !is_set {
+                desk.complaints.push("it has no automatic exposure".to_owned());
+            }
         }
         Some(Exposure::Time(time)) => {
             // By hand first: most cameras refuse a time before. Some know nothing else, and have no such control.

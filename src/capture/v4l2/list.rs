@@ -119,7 +119,7 @@ fn look(path: &Path, stable: Option<PathBuf>) -> std::io::Result<Option<Found>> 
             let rate = if rate > 0.0 { format!("@{rate:.0}") } else { String::new() };
             sizes.push((u64::from(width) * u64::from(height), words + &rate));
         }
-        sizes.sort_by_key(|size| std::cmp::Reverse(size.0));
+        sizes.sort_by_key(|(pixels, _)| std::cmp::Reverse(*pixels));
         formats.push(Offered {
             code: String::from_utf8_lossy(&format.fourcc.repr).trim().to_owned(),
             read: Encoding::from_fourcc(format.fourcc.repr).is_some(),
