@@ -32,7 +32,7 @@ use crate::{
     frame::{CameraId, Frame, convert},
     infer::EngineKind,
     passage,
-    plate::Region,
+    plate::{Region, syntax},
 };
 use gather::Item;
 use progress::Progress;
@@ -65,7 +65,7 @@ pub struct EngineArgs {
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
     /// Countries whose formats may repair look-alike characters, such as gb,de,us.
-    #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = region)]
+    #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = syntax::region_named)]
     regions: Vec<Region>,
 }
 
@@ -74,11 +74,6 @@ enum EngineChoice {
     Hailo,
     Cpu,
     Tesseract,
-}
-
-fn region(code: &str) -> Result<Region, String> {
-    let region = Region::from_code(code).ok_or("a country is two letters, such as gb")?;
-    Ok(region)
 }
 
 impl Args {

@@ -14,7 +14,7 @@ use crate::{
     access,
     capture::replay::Pacing,
     infer::{EngineKind, hailo::PowerMode},
-    plate::{PlateText, Region},
+    plate::{PlateText, Region, syntax},
 };
 
 /// Separates what is wrong from what to do about it.
@@ -365,10 +365,9 @@ impl TryFrom<Value> for RegionCode {
 
     fn try_from(value: Value) -> Result<Self, String> {
         let code = value.as_str().ok_or_else(|| not_a("a country code", &value))?;
-        Region::from_code(code).map(Self).ok_or_else(|| {
-            format!(
-                "{code:?} is no country code{HELP}write its two letters of ISO 3166: \"ro\", \"de\", \"gb\""
-            )
+        syntax::region_named(code).map(Self).map_err(|error| match error.split_once("; ") {
+            Some((what, known)) => format!("{what}{HELP}{known}"),
+            None => error,
         })
     }
 }

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::{Reading, visit::Visit};
-use crate::{geometry::Rect, plate::confusion};
+use crate::{clock::Moment, geometry::Rect, plate::confusion};
 
 /// Sure texts may differ by what no picture tells apart (0 and O, 1 and I), not more: number plates of one fleet
 /// differ in one digit.
@@ -19,8 +19,11 @@ const SAME_UNSURE: f32 = 1.0;
 const NEAR: f32 = 1.5;
 /// ...and this many times taller or lower.
 const NEAR_GROWTH: f32 = 1.6;
-/// Longer gaps are treated as this long when looking for the place: a plate does not drift for ever.
+/// Longer gaps are treated as this long when looking for the place: a plate does not drift for ever. Something that moves
+/// and has no text is not looked for any longer.
 const NEAR_TIME: Duration = Duration::from_secs(2);
+/// Two boxes lie on each other only if they were last seen within this time: a vehicle drives over where another was.
+const AT_ONCE: Duration = Duration::from_millis(300);
 
 /// Whether `part` (not yet opened) and `visit` are one vehicle.
 pub(super) fn is_same_vehicle(visit: &Visit, part: &Visit) -> bool {
@@ -28,6 +31,7 @@ pub(super) fn is_same_vehicle(visit: &Visit, part: &Visit) -> bool {
     let together = later.began <= earlier.last_seen;
     let (lie, stood) = (lie_together(visit, part), earlier.standing && later.standing);
     if together {
+        let lie = lie && apart(visit.last_seen, part.last_seen) <= AT_ONCE;
         return match (&visit.reading, &part.reading) {
             // The very same text at two places of one picture: the older track was taken over by another plate.
             (Some(a), Some(b)) if (a.sure || b.sure) && a.text == b.text => true,
@@ -44,8 +48,15 @@ pub(super) fn is_same_vehicle(visit: &Visit, part: &Visit) -> bool {
                 // Standing plates at the very same place: something stood before it, and the text is not sure.
                 || (stood && lie)
         }
-        _ => is_near_place(earlier, later),
+        _ => {
+            let soon = later.began.since(earlier.last_seen) <= NEAR_TIME;
+            (soon || earlier.standing) && is_near_place(earlier, later)
+        }
     }
+}
+
+fn apart(a: Moment, b: Moment) -> Duration {
+    a.since(b).max(b.since(a))
 }
 
 /// Whether what is known of a newcomer's text by now does not speak against it.

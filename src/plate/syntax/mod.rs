@@ -126,6 +126,18 @@ pub fn regions() -> Vec<Region> {
     regions
 }
 
+/// A country of the tables by its code; the error lists them all.
+pub fn region_named(code: &str) -> Result<Region, String> {
+    let regions = regions();
+    Region::from_code(code).filter(|region| regions.contains(region)).ok_or_else(|| {
+        let known: Vec<&str> = regions.iter().map(Region::as_str).collect();
+        format!(
+            "no formats of {code:?} are known; there are {} (ISO 3166: Great Britain is gb)",
+            known.join(" ")
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +150,14 @@ mod tests {
             assert!(Region::from_code(format.region).is_some(), "{}", format.name);
         }
         assert_eq!(known().len(), tables().count());
+    }
+
+    #[test]
+    fn a_country_without_formats_is_refused_with_those_that_have_some() {
+        assert_eq!(region_named("GB"), Ok(Region::from_code("gb").unwrap()));
+        for unknown in ["uk", "xx", "deu", ""] {
+            assert!(region_named(unknown).is_err_and(|error| error.contains("fr gb gr")), "{unknown}");
+        }
     }
 
     #[test]
