@@ -77,6 +77,10 @@ fn the_demo_reads_each_car_once_and_ends_by_itself() {
         assert_eq!(passage["decision"], "refuse", "nobody is on a list");
         assert_eq!(passage["engine"], "cpu");
         assert_eq!(passage["live"], false, "a recording must never look live");
+        // Each car is in view for 3.4 s; what is seen of another one before or after is not it.
+        let time = |key: &str| passage[key].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+        let took = time("ended").duration_since(time("began"));
+        assert!(took.as_secs_f64() < 4.5, "{plate} took {took:?}");
         let lines = out.lines().filter(|line| line.contains("passage") && line.contains(plate)).count();
         assert_eq!(lines, 1, "{plate} is printed once\n{out}");
     }

@@ -22,6 +22,8 @@ const NEAR_GROWTH: f32 = 1.6;
 /// Longer gaps are treated as this long when looking for the place: a plate does not drift for ever. Something that moves
 /// and has no text is not looked for any longer.
 const NEAR_TIME: Duration = Duration::from_secs(2);
+/// What has been in view for less is not known to stand.
+const LASTING: Duration = Duration::from_secs(1);
 /// Two boxes lie on each other only if they were last seen within this time: a vehicle drives over where another was.
 const AT_ONCE: Duration = Duration::from_millis(300);
 
@@ -50,7 +52,9 @@ pub(super) fn is_same_vehicle(visit: &Visit, part: &Visit) -> bool {
         }
         _ => {
             let soon = later.began.since(earlier.last_seen) <= NEAR_TIME;
-            (soon || earlier.standing) && is_near_place(earlier, later)
+            // How fast something is shows after a while only.
+            let stays = stood && later.last_seen.since(later.began) >= LASTING;
+            (soon || stays) && is_near_place(earlier, later)
         }
     }
 }
