@@ -145,7 +145,7 @@ fn a_wrong_command_line_is_exit_64_and_says_what_is_wrong() {
     check_usage(&["raed"], 64, "read");
     check_usage(&["read"], 64, "PATH");
     check_usage(&["read", "--engine", "gpu", "x.jpg"], 64, "tesseract");
-    check_usage(&["read", "--regions", "gbr", "x.jpg"], 64, "two letters");
+    check_usage(&["read", "--regions", "gbr", "x.jpg"], 64, "no formats of \"gbr\" are known");
     check_usage(&["read", "--threads", "0", "x.jpg"], 64, "1..=256");
     check_usage(&["passages", "--since", "yesterday", "--journal", "x.db"], 1, "90m");
 }
