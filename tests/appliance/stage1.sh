@@ -149,7 +149,7 @@ systemctl restart amslpr
 wait $listener
 check "a passage is told and recorded" eval 'grep -q text /tmp/one'
 # What the broker was told is on the disk; what the shell wrote need not be.
-sed -n 's/.*"text":"\([A-Z0-9]*\)".*/\1/p' /tmp/one >/root/told
-sync /root/told
+sed -n 's/.*"text":"\([A-Z0-9]*\)".*/\1/p' /tmp/one >/var/tmp/told
+sync /var/tmp/told
 echo "pull the plug at stage 1"
 sleep 600

@@ -6,17 +6,17 @@ up=$(($(property ActiveEnterTimestampMonotonic) / 1000))
 after=$((($(property ActiveEnterTimestampMonotonic) - $(property InactiveExitTimestampMonotonic)) / 1000))
 say "from the machine's start to READY: $up ms, $after ms of it the service's own"
 check "the journal is sound" amslpr journal verify
-check "what subscribers were told is in it" eval 'amslpr passages | grep -q "$(cat /root/told)"'
+check "what subscribers were told is in it" eval 'amslpr passages | grep -q "$(cat /var/tmp/told)"'
 
 # A journal of a newer version, as after a downgrade.
 systemctl stop amslpr
-cp -a /var/lib/amslpr/journal.db /root/journal.db
+cp -a /var/lib/amslpr/journal.db /var/tmp/journal.db
 sqlite3 /var/lib/amslpr/journal.db 'PRAGMA user_version = 99'
 systemctl start amslpr 2>/dev/null
 sleep 20
 check "a journal of a newer version is refused with a reason, once" eval 'systemctl show --property ExecMainStatus,NRestarts amslpr | paste -sd" " | grep -E "ExecMainStatus=78"; systemctl is-failed amslpr; journalctl --unit amslpr --boot --no-pager | grep -q "written by a newer amslpr"'
 check "and left as it is" same "$(sqlite3 /var/lib/amslpr/journal.db 'PRAGMA user_version')" 99
-cp -a /root/journal.db /var/lib/amslpr/journal.db
+cp -a /var/tmp/journal.db /var/lib/amslpr/journal.db
 
 # An empty folder of networks; a password that is not there.
 printf '[engine]\nmodels = "/var/lib/amslpr/models"\n' >/etc/amslpr/conf.d/engine.toml
