@@ -98,11 +98,7 @@ pub struct ListStore {
 impl ListStore {
     /// Opens the journal at this path, which the daemon has made.
     pub fn open(path: &Path) -> Result<Self, ReaderError> {
-        let db = reader::connect_for_lists(path)?;
-        let set =
-            |name, value| db.pragma_update(None, name, value).map_err(|error| ReaderError::new(path, error));
-        set("busy_timeout", PATIENCE)?;
-        set("synchronous", 2)?;
+        let db = reader::connect_to_write(path, PATIENCE)?;
         db.set_prepared_statement_cache_capacity(32);
         Ok(Self { path: path.to_owned(), db })
     }

@@ -24,11 +24,7 @@ pub struct OrderBook {
 
 impl OrderBook {
     pub fn open(path: &Path) -> Result<Self, ReaderError> {
-        let db = reader::connect_for_lists(path)?;
-        let set =
-            |name, value| db.pragma_update(None, name, value).map_err(|error| ReaderError::new(path, error));
-        set("busy_timeout", PATIENCE)?;
-        set("synchronous", 2)?;
+        let db = reader::connect_to_write(path, PATIENCE)?;
         Ok(Self { path: path.to_owned(), db })
     }
 

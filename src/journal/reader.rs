@@ -203,9 +203,15 @@ pub(super) fn connect(path: &Path) -> Result<Connection, ReaderError> {
     connect_to(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
-/// A connection for `lists`, which writes beside the writer.
-pub(super) fn connect_for_lists(path: &Path) -> Result<Connection, ReaderError> {
-    connect_to(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+/// A connection for `lists` and `orders`, which write beside the writer: what they commit is on the disk, and they wait
+/// this many milliseconds for another one.
+pub(super) fn connect_to_write(path: &Path, patience: u32) -> Result<Connection, ReaderError> {
+    let db = connect_to(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let set =
+        |name, value| db.pragma_update(None, name, value).map_err(|error| ReaderError::new(path, error));
+    set("busy_timeout", patience)?;
+    set("synchronous", 2)?;
+    Ok(db)
 }
 
 fn connect_to(path: &Path, how: OpenFlags) -> Result<Connection, ReaderError> {
