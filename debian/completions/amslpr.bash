@@ -2214,7 +2214,7 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__plates__subcmd__add)
-            opts="-h -V --note --from --until --uses --lasts --schedule --config --help --version"
+            opts="-h -V --note --from --until --uses --lasts --schedule --replace --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -155,6 +155,7 @@ complete -c amslpr -n "__fish_amslpr_using_subcommand plates; and __fish_seen_su
 complete -c amslpr -n "__fish_amslpr_using_subcommand plates; and __fish_seen_subcommand_from add" -l lasts -d 'A guest: to be let in for so long from the first time on, such as 4h or 3d' -r
 complete -c amslpr -n "__fish_amslpr_using_subcommand plates; and __fish_seen_subcommand_from add" -l schedule -d 'A schedule of the configuration; the list\'s own then has no say' -r
 complete -c amslpr -n "__fish_amslpr_using_subcommand plates; and __fish_seen_subcommand_from add" -l config -d 'The daemon\'s configuration, which names the lists and the journal' -r -F
+complete -c amslpr -n "__fish_amslpr_using_subcommand plates; and __fish_seen_subcommand_from add" -l replace -d 'The plate is on the list already: this takes the place of what was said of it before, limits included'
 complete -c amslpr -n "__fish_amslpr_using_subcommand plates; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c amslpr -n "__fish_amslpr_using_subcommand plates; and __fish_seen_subcommand_from add" -s V -l version -d 'Print version'
 complete -c amslpr -n "__fish_amslpr_using_subcommand plates; and __fish_seen_subcommand_from remove" -l config -d 'The daemon\'s configuration, which names the lists and the journal' -r -F

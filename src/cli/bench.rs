@@ -88,13 +88,13 @@ pub fn run(args: &Args, allocator: Allocator) -> anyhow::Result<Exit> {
 fn print(measured: &[Measured], json: bool) -> anyhow::Result<()> {
     if json {
         for m in measured {
-            println!("{}", serde_json::to_string(m)?);
+            tell!("{}", serde_json::to_string(m)?)?;
         }
         return Ok(());
     }
-    println!("  {:<44} {:>10} {:>10} {:>12} {:>8}", "", "median ms", "p95 ms", "per second", "allocs");
+    tell!("  {:<44} {:>10} {:>10} {:>12} {:>8}", "", "median ms", "p95 ms", "per second", "allocs")?;
     for m in measured {
-        println!("{m}");
+        tell!("{m}")?;
     }
     Ok(())
 }

@@ -42,7 +42,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::Failure);
     };
     if args.json {
-        println!("{report}");
+        tell!("{report}")?;
     } else {
         print!("{}", page(&report));
     }

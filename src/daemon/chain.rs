@@ -74,9 +74,10 @@ pub enum ChainError {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(
-        "no engine of the order {order} can {what} plates here; \"cpu\" needs nothing but the model files"
+        "no engine of the order {order} can {what} plates here{}; \"cpu\" needs nothing but the model files",
+        why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default()
     )]
-    NoEngine { order: String, what: &'static str },
+    NoEngine { order: String, what: &'static str, why: Option<String> },
 }
 
 /// One plate of one frame: where it is, and what it says if that could be read.
@@ -121,6 +122,8 @@ pub struct Networks {
     settings: Settings,
     /// Taken down when the last worker is gone.
     hailo: Option<Arc<Hailo>>,
+    /// Why there is none, although it is in the order.
+    no_hailo: Option<String>,
     detector: Option<Weights>,
     reader: Option<Weights>,
     plate_score: f32,
@@ -130,9 +133,12 @@ impl Networks {
     /// Loads what the settings ask for. Says in the log which engine of the order is not to be had, and why.
     pub fn load(settings: &Settings) -> Result<Self, ChainError> {
         let models = model::find(settings.models.as_deref())?;
-        let hailo = match settings.order.contains(&EngineKind::Hailo) {
-            true => npu::start(&settings.hailo, &models)?,
-            false => None,
+        let (hailo, no_hailo) = match settings.order.contains(&EngineKind::Hailo) {
+            true => match npu::start(&settings.hailo, &models)? {
+                Ok(hailo) => (Some(hailo), None),
+                Err(reason) => (None, Some(reason)),
+            },
+            false => (None, None),
         };
         // Tesseract reads but cannot find plates: the detector runs on the CPU all the same.
         let cpu_detects = settings.order.iter().any(|engine| *engine != EngineKind::Hailo);
@@ -143,6 +149,7 @@ impl Networks {
         let mut networks = Self {
             settings: settings.clone(),
             hailo,
+            no_hailo,
             detector: load(Task::Detect, cpu_detects)?,
             reader: load(Task::Read, cpu_reads)?,
             plate_score: 0.0,
@@ -185,7 +192,9 @@ impl Networks {
     }
 
     fn no_engine(&self, what: &'static str) -> ChainError {
-        ChainError::NoEngine { order: order_text(&self.settings.order), what }
+        let problem = self.hailo.as_ref().and_then(|hailo| hailo.snapshot().problem);
+        let why = problem.or_else(|| self.no_hailo.clone()).map(|why| format!("hailo: {why}"));
+        ChainError::NoEngine { order: order_text(&self.settings.order), what, why }
     }
 
     fn cpu(&self, weights: &Weights) -> CpuEngine {

@@ -17,16 +17,16 @@ use crate::{
 /// How long a start waits to know whether the device works.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Starts the Hailo and waits until it works or is known not to. `None` and a line in the log where there is nothing
-/// to start; one that fails now comes back by itself.
-pub(super) fn start(plan: &Plan, models: &Models) -> Result<Option<Arc<Hailo>>, ModelError> {
+/// Starts the Hailo and waits until it works or is known not to. The reason, and a line in the log, where there is
+/// nothing to start; one that fails now comes back by itself.
+pub(super) fn start(plan: &Plan, models: &Models) -> Result<Result<Arc<Hailo>, String>, ModelError> {
     let skipped = |reason: &str| {
         let engine = "hailo";
         match plan.is_configured() {
             true => tracing::warn!(engine, reason, "engine skipped"),
             false => tracing::info!(engine, reason, "engine skipped"),
         }
-        Ok(None)
+        Ok(Err(reason.to_owned()))
     };
     let networks = match plan.networks(models) {
         Ok(networks) => networks,
@@ -49,7 +49,7 @@ pub(super) fn start(plan: &Plan, models: &Models) -> Result<Option<Arc<Hailo>>, 
     if hailo.settle(PATIENCE) == State::Starting {
         tracing::warn!(engine = "hailo", "the Hailo has not answered within {} s", PATIENCE.as_secs());
     }
-    Ok(Some(hailo))
+    Ok(Ok(hailo))
 }
 
 /// The Hailo as health reports it.
