@@ -26,6 +26,7 @@ pub mod record;
 pub mod replay;
 pub mod report;
 pub mod run;
+mod stages;
 pub mod status;
 
 use std::{ffi::OsString, process::ExitCode};

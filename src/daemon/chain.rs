@@ -6,7 +6,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::npu;
 use crate::{
-    clock::Clock,
+    clock::{Clock, Moment},
     detect::{self, DetectError, Detection, Detector},
     frame::Frame,
     infer::{
@@ -231,6 +231,16 @@ impl Networks {
         [&self.detector, &self.reader].into_iter().flatten().map(Weights::busy).sum()
     }
 
+    /// The same by network: task, name, time.
+    pub fn busy_by_network(&self) -> Vec<(&'static str, String, Duration)> {
+        let tasks = [("detect", &self.detector), ("read", &self.reader)];
+        let of = |(task, weights): (&'static str, &Option<Weights>)| {
+            let weights = weights.as_ref()?;
+            Some((task, weights.description().name.clone(), weights.busy()))
+        };
+        tasks.into_iter().filter_map(of).collect()
+    }
+
     /// How sure the preferred detector has to be, by its own description, that something is a plate.
     pub fn plate_score(&self) -> f32 {
         self.plate_score
@@ -241,7 +251,8 @@ impl Networks {
         let s = &self.settings;
         let mut detectors = self.detectors().into_iter();
         let first = detectors.next().ok_or_else(|| self.no_engine("find"))?;
-        let detector = Detector::with_stand_ins(first, detectors.collect(), s.detect)?;
+        let detector =
+            Detector::with_stand_ins(first, detectors.collect(), s.detect)?.timed(Arc::clone(&clock));
         let mut readers: Vec<Box<dyn Reader>> = Vec::new();
         for kind in &s.order {
             let network = match kind {
@@ -290,6 +301,11 @@ impl Chain {
     pub fn detect(&mut self, frame: &Frame) -> Result<&[Detection], ChainError> {
         self.detector.detect(frame, &mut self.found)?;
         Ok(&self.found)
+    }
+
+    /// From when to when the last frame was prepared for the detector.
+    pub const fn prepared(&self) -> Option<(Moment, Moment)> {
+        self.detector.prepared()
     }
 
     /// Reads one of them. `None`: there is nothing to read.

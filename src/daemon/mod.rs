@@ -3,10 +3,11 @@
 //! The only place where stages are built and joined. Start at [`pipeline`] for what happens to a frame, at
 //! `wiring` for who is connected to whom.
 //!
-//! Order of the start: journal, gates (at rest), networks, cameras, publisher, READY. Order of the stop: gates (at rest
-//! again), cameras, what they still hold, journal, publisher. A new configuration exchanges what it changes, and nothing
+//! Order of the start: journal, gates (at rest), networks, cameras, publisher, HTTP, READY. Order of the stop: gates (at rest
+//! again), HTTP, cameras, what they still hold, journal, publisher. A new configuration exchanges what it changes, and nothing
 //! else (`reload`); one that is wrong is not taken.
 
+mod answers;
 mod asked;
 pub mod board;
 mod camera_unit;
@@ -22,6 +23,7 @@ mod health;
 pub mod lists;
 pub mod logging;
 mod machine;
+mod metrics;
 mod notify;
 mod npu;
 mod outlet;
@@ -247,6 +249,7 @@ impl Steward<'_> {
             tracing::info!("reloaded: nothing has changed");
         } else {
             self.gatherer.cameras = self.wired.camera_parts();
+            self.gatherer.http = self.wired.http();
             tracing::info!(changed = difference.words(), "reloaded");
         }
         Ok(())

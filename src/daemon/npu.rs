@@ -131,3 +131,33 @@ impl HailoHealth {
 
 /// From this temperature on it is worth saying, in degrees Celsius.
 const HOT: f32 = 95.0;
+
+#[cfg(test)]
+impl HailoHealth {
+    /// One with every sensor there is, and an error.
+    pub(super) fn sample() -> Self {
+        Self {
+            state: "working",
+            problem: None,
+            chip: Some("Hailo-8"),
+            firmware: None,
+            library: None,
+            temperature_c: Some(61.0),
+            throttling: Some(false),
+            power_w: Some(2.5),
+            clock_mhz: Some(400),
+            utilisation: 0.4,
+            inferences: 1000,
+            mean_ms: 3.0,
+            batch_fill: 0.7,
+            queue_depth: 1,
+            dropped: 0,
+            late: 0,
+            lost: 0,
+            retried: 0,
+            failovers: 0,
+            opened: 1,
+            errors: [("8".to_owned(), 1)].into(),
+        }
+    }
+}
