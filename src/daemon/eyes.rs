@@ -56,6 +56,7 @@ pub(super) struct Shared<'a> {
 impl Eye {
     pub(super) fn open(camera: &config::Camera, config: &Config, parts: &Shared<'_>) -> io::Result<Self> {
         let origin = Origin::new(camera.id.clone(), Arc::clone(parts.clock), BUFFERS)
+            .within(camera.memory)
             .decoding(settings::decode(camera));
         let recording = settings::is_recording(camera);
         let every = matches!(&camera.source, config::Source::Replay(replay) if replay.pacing == Pacing::Fast);

@@ -247,6 +247,7 @@ impl Steward<'_> {
             tracing::info!("reloaded: nothing has changed");
         } else {
             self.gatherer.cameras = self.wired.camera_parts();
+            self.gatherer.recall = self.wired.recall();
             tracing::info!(changed = difference.words(), "reloaded");
         }
         Ok(())
