@@ -87,6 +87,13 @@ impl Origin {
         Self { camera, clock, pool: Pool::new(buffers), stats: Arc::default(), attention: Arc::default() }
     }
 
+    /// The same, with at most so many bytes of frames alive at once; one frame there always is.
+    #[must_use]
+    pub fn within(self, bytes: u64) -> Self {
+        let most = usize::try_from(bytes).unwrap_or(usize::MAX);
+        Self { pool: Pool::within(self.pool.limit(), most), ..self }
+    }
+
     /// The same, decoding as much as this.
     #[must_use]
     pub fn decoding(self, decode: Decode) -> Self {

@@ -1,4 +1,4 @@
-//! `amslpr journal`: looking after the journal's file: verify, backup, restore, export, health, maintain, erase.
+//! `amslpr journal`: looking after the journal's file: verify, backup, restore, export, health, erase.
 
 mod export;
 
@@ -14,7 +14,7 @@ use crate::{
     fact::privacy::searched,
     journal::{
         Reader,
-        care::{self, Health},
+        care::{self, Health, Pace},
         evidence,
     },
     plate::PlateText,
@@ -85,8 +85,6 @@ enum What {
         #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
         limit: usize,
     },
-    /// Check the file, refresh the search planner's figures, give free space back to the disk.
-    Maintain,
     /// Erase a plate from every passage that names it, images included. The passages stay, without text; so does the proof
     /// that nothing else was changed. It goes from the record of who changed lists, too; an entry stays until
     /// `amslpr plates remove`.
@@ -106,8 +104,8 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     match &args.what {
         What::Verify { head, .. } => return verify(&care::verify(path)?, head.as_deref(), path),
         What::Backup { target } => {
-            let bytes = care::back_up(path, target)?;
-            tell!("{}: {} KiB, checked", target.display(), bytes.div_ceil(1024))?;
+            let bytes = care::back_up(path, target, &mut Pace::free())?;
+            tell!("{}: {} KiB, put back and compared", target.display(), bytes.div_ceil(1024))?;
         }
         What::Restore { backup } => {
             let kept = care::restore(backup, path, SystemClock::start().wall())?;
@@ -123,12 +121,6 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
                     change.at.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string();
                 tell!("  {at}  {:<8}  {}", change.verdict, change.problems.join("; "))?;
             }
-        }
-        What::Maintain => {
-            let done = care::maintain(path)?;
-            let kib = |bytes: u64| bytes.div_ceil(1024);
-            tell!("{}: {} KiB, now {} KiB", path.display(), kib(done.bytes.0), kib(done.bytes.1))?;
-            return verify(&done.health, None, path);
         }
         What::Erase { plate } => {
             let text = PlateText::normalise(plate).with_context(|| format!("{plate:?} is no plate"))?;

@@ -19,6 +19,7 @@ pub mod eval;
 pub mod explain;
 pub mod gate;
 pub mod journal;
+pub mod maintain;
 pub mod passages;
 pub mod plates;
 pub mod read;
@@ -80,8 +81,10 @@ enum Command {
     Status(status::Args),
     /// List the passages that the journal holds, newest first.
     Passages(passages::Args),
-    /// Look after the journal: verify, back up, restore, export, maintain, erase a plate.
+    /// Look after the journal: verify, back up, restore, export, erase a plate.
     Journal(journal::Args),
+    /// The upkeep of the journal, as timers do it: check, erase what is too old, tidy up, back up.
+    Maintain(maintain::Args),
     /// Say why a passage was decided so: votes, format, list, rule, nearest miss.
     Explain(explain::Args),
     /// Who is on which list: add, remove, list, import, export, audit, inside, left.
@@ -123,6 +126,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, allocator: Allocator) -> Ex
         Command::Status(args) => status::run(&args),
         Command::Passages(args) => passages::run(&args),
         Command::Journal(args) => journal::run(&args),
+        Command::Maintain(args) => maintain::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Plates(args) => plates::run(&args),
         Command::Check(args) => check::run(&args),

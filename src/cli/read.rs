@@ -30,9 +30,10 @@ use crate::{
     clock::{Clock, Moment, SystemClock},
     daemon::chain::{Chain, Networks, Settings},
     frame::{CameraId, Frame, convert},
-    infer::EngineKind,
+    infer::{EngineKind, onnx},
     passage,
     plate::{Region, syntax},
+    read::recall,
 };
 use gather::Item;
 use progress::Progress;
@@ -58,6 +59,9 @@ pub struct EngineArgs {
     /// What finds and reads plates [default: the first that works].
     #[arg(long, value_enum)]
     engine: Option<EngineChoice>,
+    /// Numbers that ONNX Runtime computes with [default: 8-bit integers where the models have them].
+    #[arg(long, value_enum)]
+    precision: Option<PrecisionChoice>,
     /// Pictures looked at side by side; one picture alone uses them inside the networks [default: all cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
@@ -72,8 +76,15 @@ pub struct EngineArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum EngineChoice {
     Hailo,
+    Onnxruntime,
     Cpu,
     Tesseract,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PrecisionChoice {
+    Float,
+    Int8,
 }
 
 impl Args {
@@ -92,13 +103,29 @@ impl EngineArgs {
             order: match self.engine {
                 None => defaults.order,
                 Some(EngineChoice::Hailo) => vec![EngineKind::Hailo],
+                Some(EngineChoice::Onnxruntime) => vec![EngineKind::OnnxRuntime],
                 Some(EngineChoice::Cpu) => vec![EngineKind::Cpu],
                 Some(EngineChoice::Tesseract) => vec![EngineKind::Tesseract],
             },
+            onnx: onnx::Settings { precision: self.precision(), batch: 16, ..onnx::Settings::default() },
             threads: (self.threads() / workers.max(1)).max(1),
             regions: self.regions.clone(),
             ..defaults
         }
+    }
+
+    fn precision(&self) -> onnx::Precision {
+        match self.precision {
+            None => onnx::Precision::Auto,
+            Some(PrecisionChoice::Float) => onnx::Precision::Float,
+            Some(PrecisionChoice::Int8) => onnx::Precision::Int8,
+        }
+    }
+
+    /// As the daemon runs them: one thread a network, reads remembered.
+    pub fn daemon_settings(&self) -> Settings {
+        let recall = recall::Settings { bytes: 1 << 20, ..recall::Settings::default() };
+        Settings { threads: self.threads.map_or(1, usize::from), recall, ..self.settings(1) }
     }
 
     pub fn threads(&self) -> usize {

@@ -175,6 +175,17 @@ fn page(report: &Value) -> String {
         ),
     );
     say("broker", word(&report["broker"]));
+    let upkeep = &report["upkeep"];
+    if upkeep.is_object() {
+        let (kept, saved) = (word(&upkeep["kept_at"]), word(&upkeep["backup_at"]));
+        say("upkeep", format!("checked {kept}, backup {saved}"));
+    }
+    let recall = &report["recall"];
+    if recall.is_object() {
+        let rate = 100.0 * recall["hit_rate"].as_f64().unwrap_or(0.0);
+        let (asked, kib) = (word(&recall["asked"]), word(&recall["kib"]));
+        say("recall", format!("{rate:.1} % of {asked} crops were read before; {kib} KiB of them kept"));
+    }
     if report["hailo"].is_object() {
         say("hailo", word(&report["hailo"]["state"]));
     }

@@ -55,6 +55,7 @@ impl Context<'_> {
                     role,
                     zones,
                     enabled: or(&table.enabled, true, |on| *on),
+                    memory: or(&table.memory, 96 << 20, |bytes| bytes.0),
                     decode: or(&table.decode, Decode::Auto, |word| word.0),
                     motion: or(&table.motion, true, |on| *on),
                     motion_change: or(&table.motion_change, 10.0, |change| change.0),

@@ -54,6 +54,21 @@ const KEEPING: &[Table] = &[
                 "\"2 GiB\"",
                 "The file never grows beyond this: before it would, the oldest passages are erased with their images,\nand health says so.",
             ),
+            key(
+                "synchronous",
+                "\"full\"",
+                "\"full\": a fact is on the disk before anybody hears of it. \"normal\" waits for the disk less often and may lose\nthe last seconds' facts when the power is cut: for slow SD cards, not where gates are opened.",
+            ),
+            key(
+                "checkpoint",
+                "\"16 MiB\"",
+                "The write-ahead log is folded into the file at this size. Smaller where the disk is nearly full, larger where it\nis slow and there are more than 10,000 passages a day.",
+            ),
+            key(
+                "cache",
+                "\"4 MiB\"",
+                "Memory for pages of the file. More helps from about ten million passages on.",
+            ),
         ],
     },
     Table {
@@ -105,7 +120,7 @@ const LOOKING: &[Table] = &[
             key(
                 "order",
                 "[\"hailo\", \"cpu\", \"tesseract\"]",
-                "Engines in order of preference. The first that works is used, the next one takes over from it.",
+                "Engines in order of preference. The first that works is used, the next one takes over from it. \"onnxruntime\" is\nfaster than \"cpu\" and needs a library of its own; put it before \"cpu\" where that is installed.",
             ),
             key("threads", "1", "Threads inside one run of a network on the CPU."),
             key(
@@ -178,6 +193,31 @@ const LOOKING: &[Table] = &[
         ],
     },
     Table {
+        path: "engine.onnxruntime",
+        header: "[engine.onnxruntime]",
+        about: "How ONNX Runtime is used, where \"onnxruntime\" stands in the order and the library is installed.",
+        keys: &[
+            key(
+                "library",
+                "\"/usr/lib/x86_64-linux-gnu/libonnxruntime.so.1.21\"",
+                "For example. Without it what AMSLPR_ONNXRUNTIME in the environment names, else the newest among the system's\nlibraries. The service may load libraries below /usr/lib only.",
+            ),
+            key(
+                "precision",
+                "\"auto\"",
+                "\"auto\": networks in 8-bit integers where the models have them; \"float\" where every character counts more than\nspeed; \"int8\": as \"auto\", but they must be there.",
+            ),
+            key(
+                "batch-size",
+                "8",
+                "Plates read together at most. On a processor it hardly matters; a GPU wants more.",
+            ),
+            key("provider", "\"cpu\"", "\"cpu\", or \"cuda\" for an NVIDIA GPU and a library built for it."),
+            key("device", "0", "Which GPU, where there are several."),
+            key("memory", "\"1 GiB\"", "Memory of the GPU at most; more for large networks of your own."),
+        ],
+    },
+    Table {
         path: "detect",
         header: "[detect]",
         about: "Finding plates in a frame.",
@@ -206,6 +246,12 @@ const LOOKING: &[Table] = &[
             ),
             key("again-after", "\"400ms\"", "or so long must have passed since the last read."),
             key("max-reads", "40", "At most so many reads of one plate on its way through the picture."),
+            key(
+                "cache",
+                "\"1 MiB\"",
+                "Memory for what was read already: a crop that looks the very same again is not read again. About 1,200 crops\nfit into 1 MiB. More for car parks with hundreds of cars in view; false for off.",
+            ),
+            key("cache-for", "\"10min\"", "A crop read longer ago than this is read anew, the same or not."),
         ],
     },
     Table {
@@ -280,6 +326,11 @@ const LOOKING: &[Table] = &[
                 "alone",
                 "false",
                 "One good read alone is enough from this confidence on, such as 0.98. Not for gates.",
+            ),
+            key(
+                "recheck",
+                "\"1s\"",
+                "A plate that is sure is read again after this time, then after twice as long, and so on up to 32 times as long: often\nenough to notice another plate in its place. Longer where cars stand for hours.",
             ),
             key(
                 "settle",

@@ -13,16 +13,18 @@ use serde_spanned::Spanned;
 use super::{
     Config, Control, Engine, Health, Journal, Log, LogLevel, Login, broker, gates, hailo, hours, lists,
     merge::{Merged, Placed},
+    onnxruntime,
     report::{FileId, Problem, Report, Span},
     schema::Key,
     secret::SecretPlace,
     storage,
-    values::Fraction,
+    values::{Bytes, Fraction},
     web,
 };
 use crate::{
     detect,
     infer::{EngineKind, hailo::Plan},
+    journal::Durability,
     passage,
     plate::Confidence,
     read::{self, enhance},
@@ -46,6 +48,7 @@ pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mu
         engine: context.engine(),
         detect: context.detect(),
         choose: context.choose(),
+        recall: context.recall(),
         tesseract: context.tesseract(),
         track: context.track(),
         regions: context.passage().regions,
@@ -99,13 +102,33 @@ impl Context<'_> {
 
     fn journal(&mut self) -> Journal {
         const LEAST: u64 = 4 << 20;
-        let mut journal =
-            Journal { path: "/var/lib/amslpr/journal.db".into(), retention: None, largest: 2 << 30 };
+        let mut journal = Journal {
+            path: "/var/lib/amslpr/journal.db".into(),
+            retention: None,
+            largest: 2 << 30,
+            durability: Durability::Full,
+            checkpoint: 16 << 20,
+            cache: 4 << 20,
+        };
         if let Some(table) = &self.merged.journal {
             let (file, table) = (table.file, table.get());
             journal.path = or(&table.path, journal.path, |p| self.merged.folder(file).join(&p.0));
             journal.retention = or(&table.retention, journal.retention, |keep| keep.0);
             journal.largest = or(&table.largest, journal.largest, |bytes| bytes.0);
+            journal.durability = or(&table.synchronous, journal.durability, |word| word.0);
+            let within = |bytes: &Bytes| u32::try_from(bytes.0).unwrap_or(u32::MAX);
+            journal.checkpoint = or(&table.checkpoint, journal.checkpoint, within);
+            journal.cache = or(&table.cache, journal.cache, within);
+            let limits = [
+                ("checkpoint", &table.checkpoint, 64 << 10, 1 << 30, "64 KiB and 1 GiB"),
+                ("cache", &table.cache, 256 << 10, 1 << 30, "256 KiB and 1 GiB"),
+            ];
+            for (name, key, least, most, words) in limits {
+                if let Some(written) = key.as_ref().filter(|key| !(least..=most).contains(&key.get_ref().0)) {
+                    let span = Span { file, bytes: written.span() };
+                    self.wrong(Problem::new(format!("{name} lies between {words}")).at(span, ""));
+                }
+            }
             if let Some(written) = table.largest.as_ref().filter(|bytes| bytes.get_ref().0 < LEAST) {
                 let span = Span { file, bytes: written.span() };
                 self.wrong(Problem::new("a journal needs 4 MiB at least").at(span, ""));
@@ -120,12 +143,14 @@ impl Context<'_> {
             threads: 1,
             models: None,
             hailo: Plan::default(),
+            onnx: onnxruntime::usual(),
         };
         let Some(placed) = &self.merged.engine else { return engine };
         let (file, table) = (placed.file, placed.get());
         engine.threads = or(&table.threads, engine.threads, |n| n.0 as usize);
         engine.models = or(&table.models, None, |p| Some(self.merged.folder(file).join(&p.0)));
         engine.hailo = hailo::interpret(self, table, file);
+        engine.onnx = onnxruntime::interpret(self, table, file);
         if let Some(order) = &table.order {
             let mut first: Vec<&Spanned<_>> = Vec::new();
             for word in order.get_ref() {
@@ -172,6 +197,15 @@ impl Context<'_> {
             settings.better = or(&table.better, settings.better, |x| x.0);
             settings.again_after = or(&table.again_after, settings.again_after, |t| t.0);
             settings.max_reads = or(&table.max_reads, settings.max_reads, |n| n.0);
+        }
+        settings
+    }
+
+    fn recall(&self) -> read::recall::Settings {
+        let mut settings = read::recall::Settings { bytes: 1 << 20, ..read::recall::Settings::default() };
+        if let Some(table) = self.merged.read.as_ref().map(Placed::get) {
+            settings.bytes = or(&table.cache, settings.bytes, |step| step.0.map_or(0, |bytes| bytes.0));
+            settings.keep = or(&table.cache_for, settings.keep, |t| t.0);
         }
         settings
     }
@@ -240,6 +274,7 @@ impl Context<'_> {
             vote.firm_height = or(&table.firm_height, vote.firm_height, |x| x.0);
             vote.together = or(&table.together, vote.together, |step| step.0.as_ref().map(confidence));
             vote.alone = or(&table.alone, vote.alone, |step| step.0.as_ref().map(confidence));
+            settings.recheck = or(&table.recheck, settings.recheck, |t| t.0);
             settings.settle = or(&table.settle, settings.settle, |t| t.0);
             settings.least_confidence = or(&table.least, settings.least_confidence, confidence);
             settings.least_frames = or(&table.min_frames, settings.least_frames, |n| n.0);

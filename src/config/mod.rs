@@ -6,7 +6,7 @@
 //! meaning    defaults filled in, tables checked against each other
 //! cameras    what gives pictures                    optics
 //! lists      plates and what they may               hours  plates
-//! hailo      how the NPU is run
+//! hailo      how the NPU is run                       onnxruntime
 //! broker     where MQTT goes                      web    where HTTP is served
 //! keys       every key for people: the shipped file, "did you mean"      manual  the same as a manual page
 //! report     problems with file, line and caret; as text or JSON
@@ -30,6 +30,7 @@ mod lists;
 mod manual;
 mod meaning;
 mod merge;
+mod onnxruntime;
 mod optics;
 pub mod plates;
 mod report;
@@ -56,8 +57,8 @@ use crate::{
     fact::privacy::Privacy,
     frame::CameraId,
     gate,
-    infer::{EngineKind, hailo::Plan},
-    passage,
+    infer::{EngineKind, hailo::Plan, onnx},
+    journal, passage,
     plate::Region,
     publish, read,
     secret::Secret,
@@ -83,6 +84,8 @@ pub struct Config {
     pub engine: Engine,
     pub detect: detect::Settings,
     pub choose: read::choose::Settings,
+    /// What is remembered of reads.
+    pub recall: read::recall::Settings,
     /// What is done to a plate before Tesseract reads it.
     pub tesseract: read::enhance::Settings,
     /// For every camera alike; its places stand in [`Camera::zones`].
@@ -111,6 +114,11 @@ pub struct Journal {
     pub retention: Option<Duration>,
     /// Bytes that the file never grows beyond.
     pub largest: u64,
+    pub durability: journal::Durability,
+    /// Bytes of the write-ahead log at which it is folded into the file.
+    pub checkpoint: u32,
+    /// Bytes of the file kept in memory.
+    pub cache: u32,
 }
 
 /// Images of passages.
@@ -134,6 +142,8 @@ pub struct Camera {
     pub zones: track::Zones,
     /// It is looked at; subscribers hear of it either way.
     pub enabled: bool,
+    /// Bytes of its pictures in memory at a time.
+    pub memory: u64,
     pub decode: capture::Decode,
     /// Only where something moves are plates looked for.
     pub motion: bool,
@@ -212,6 +222,7 @@ pub struct Engine {
     /// Folder of model descriptions; `None`: the usual places.
     pub models: Option<PathBuf>,
     pub hailo: Plan,
+    pub onnx: onnx::Settings,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

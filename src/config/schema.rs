@@ -12,8 +12,8 @@ use super::{
     secret::SecretPlace,
     values::{
         AntiPassbackWord, Bytes, Count, EngineWord, FormatWord, Fraction, HolidayWord, Keep, LevelWord,
-        ListKindWord, Name, OffOr, PaceWord, Place, PlateWord, PowerWord, PrivacyWord, RegionCode, RoleWord,
-        RtspUrl, Time, TransportWord, Within,
+        ListKindWord, Name, OffOr, PaceWord, Place, PlateWord, PowerWord, PrecisionWord, PrivacyWord,
+        ProviderWord, RegionCode, RoleWord, RtspUrl, SyncWord, Time, TransportWord, Within,
     },
     web::ListenWord,
     wires::{AuthenticationWord, BitsWord, LineWord, MethodWord, PullWord, RelayUrl},
@@ -58,6 +58,9 @@ pub(super) struct Journal {
     pub path: Key<Place>,
     pub retention: Key<Keep>,
     pub largest: Key<Bytes>,
+    pub synchronous: Key<SyncWord>,
+    pub checkpoint: Key<Bytes>,
+    pub cache: Key<Bytes>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -97,6 +100,7 @@ pub(super) struct Camera {
     pub masks: Vec<Spanned<Vec<Vec<Fraction>>>>,
     pub min_plate_height: Key<Within<0, 1000>>,
     pub enabled: Key<bool>,
+    pub memory: Key<Bytes>,
     pub decode: Key<DecodeWord>,
     pub motion: Key<bool>,
     pub motion_change: Key<Within<1, 255>>,
@@ -152,6 +156,7 @@ pub(super) struct Engine {
     pub threads: Key<Count<1, 64>>,
     pub models: Key<Place>,
     pub hailo: Key<Hailo>,
+    pub onnxruntime: Key<OnnxRuntime>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -176,6 +181,17 @@ pub(super) struct Hailo {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct OnnxRuntime {
+    pub library: Key<Place>,
+    pub precision: Key<PrecisionWord>,
+    pub batch_size: Key<Count<1, 16>>,
+    pub provider: Key<ProviderWord>,
+    pub device: Key<Count<0, 63>>,
+    pub memory: Key<Bytes>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Detect {
     pub score: Key<Fraction>,
     pub min_height: Key<Within<0, 1000>>,
@@ -191,6 +207,8 @@ pub(super) struct Read {
     pub better: Key<Within<1, 10>>,
     pub again_after: Key<Time>,
     pub max_reads: Key<Count<1, 10000>>,
+    pub cache: Key<OffOr<Bytes>>,
+    pub cache_for: Key<Time>,
     pub tesseract: Key<Tesseract>,
 }
 
@@ -229,6 +247,7 @@ pub(super) struct Passage {
     pub firm_height: Key<Within<0, 1000>>,
     pub together: Key<OffOr<Fraction>>,
     pub alone: Key<OffOr<Fraction>>,
+    pub recheck: Key<Time>,
     pub settle: Key<Time>,
     pub least: Key<Fraction>,
     pub min_frames: Key<Count<1, 1000>>,

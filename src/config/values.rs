@@ -13,7 +13,8 @@ use url::Url;
 use crate::{
     access,
     capture::replay::Pacing,
-    infer::{EngineKind, hailo::PowerMode},
+    infer::{EngineKind, hailo::PowerMode, onnx::Precision},
+    journal::Durability,
     plate::{PlateText, Region, syntax},
 };
 
@@ -262,7 +263,8 @@ macro_rules! word_type {
 word_type!(
     /// What runs networks.
     EngineWord(EngineKind) {
-        "hailo" => EngineKind::Hailo, "cpu" => EngineKind::Cpu, "tesseract" => EngineKind::Tesseract,
+        "hailo" => EngineKind::Hailo, "onnxruntime" => EngineKind::OnnxRuntime, "cpu" => EngineKind::Cpu,
+        "tesseract" => EngineKind::Tesseract,
     }
 );
 word_type!(
@@ -270,6 +272,20 @@ word_type!(
     PowerWord(PowerMode) {
         "performance" => PowerMode::Performance, "ultra-performance" => PowerMode::UltraPerformance,
     }
+);
+word_type!(
+    /// When a commit counts as done.
+    SyncWord(Durability) { "full" => Durability::Full, "normal" => Durability::Normal }
+);
+word_type!(
+    /// What numbers ONNX Runtime computes with.
+    PrecisionWord(Precision) {
+        "auto" => Precision::Auto, "float" => Precision::Float, "int8" => Precision::Int8,
+    }
+);
+word_type!(
+    /// What ONNX Runtime computes on; true is a GPU.
+    ProviderWord(bool) { "cpu" => false, "cuda" => true }
 );
 word_type!(
     /// How fast a recording is played.

@@ -15,9 +15,13 @@ use crate::{
         description::Task,
         hailo::{self, Hailo, Plan},
         model::{self, ModelError},
+        onnx,
     },
     plate::{Confidence, PlateText, Region, syntax},
-    read::{Fallback, NetworkReader, PlateRead, ReadError, Reader, TesseractReader, enhance},
+    read::{
+        Fallback, NetworkReader, PlateRead, ReadError, Reader, TesseractReader, enhance,
+        recall::{self, Recall},
+    },
 };
 
 /// Which networks on which engines.
@@ -29,6 +33,8 @@ pub struct Settings {
     pub order: Vec<EngineKind>,
     /// How the Hailo is used, where it stands in the order.
     pub hailo: Plan,
+    /// How ONNX Runtime is used, where it stands in the order.
+    pub onnx: onnx::Settings,
     /// Threads inside one network run. 1 is best when there are as many workers as cores.
     pub threads: usize,
     pub detect: detect::Settings,
@@ -36,6 +42,8 @@ pub struct Settings {
     pub read_confidence: Option<Confidence>,
     /// What is done to a plate before Tesseract reads it.
     pub tesseract: enhance::Settings,
+    /// What is remembered of reads, so that they are not made again.
+    pub recall: recall::Settings,
     /// Countries whose formats may repair a read; empty: none.
     pub regions: Vec<Region>,
     /// Reads less likely than this say nothing about whether it is a plate at all.
@@ -51,10 +59,12 @@ impl Default for Settings {
             models: None,
             order: vec![EngineKind::Hailo, EngineKind::Cpu, EngineKind::Tesseract],
             hailo: Plan::default(),
+            onnx: onnx::Settings::default(),
             threads: 1,
             detect: detect::Settings::default(),
             read_confidence: None,
             tesseract: enhance::Settings::default(),
+            recall: recall::Settings::default(),
             regions: Vec::new(),
             // On bench-dev and plates-real/val these two drop two of three false plates (dates drawn into the
             // picture, signs, grilles) and not one exact read.
@@ -124,8 +134,11 @@ pub struct Networks {
     hailo: Option<Arc<Hailo>>,
     /// Why there is none, although it is in the order.
     no_hailo: Option<String>,
+    /// Detector and reader on ONNX Runtime.
+    onnx: Option<[onnx::Weights; 2]>,
     detector: Option<Weights>,
     reader: Option<Weights>,
+    recall: Option<Arc<Recall>>,
     plate_score: f32,
 }
 
@@ -140,8 +153,13 @@ impl Networks {
             },
             false => (None, None),
         };
+        let onnx = match settings.order.contains(&EngineKind::OnnxRuntime) {
+            true => on_onnx(&settings.onnx, &models),
+            false => None,
+        };
         // Tesseract reads but cannot find plates: the detector runs on the CPU all the same.
-        let cpu_detects = settings.order.iter().any(|engine| *engine != EngineKind::Hailo);
+        let cpu_detects =
+            settings.order.iter().any(|engine| matches!(engine, EngineKind::Cpu | EngineKind::Tesseract));
         let cpu_reads = settings.order.contains(&EngineKind::Cpu);
         let load = |task, is_wanted: bool| -> Result<Option<Weights>, ModelError> {
             is_wanted.then(|| Weights::load(models.description(task)?)).transpose()
@@ -150,12 +168,15 @@ impl Networks {
             settings: settings.clone(),
             hailo,
             no_hailo,
+            onnx,
             detector: load(Task::Detect, cpu_detects)?,
             reader: load(Task::Read, cpu_reads)?,
+            recall: Recall::new(settings.recall).map(Arc::new),
             plate_score: 0.0,
         };
         // Without another engine to fall back on, a Hailo that does not work now is none.
         if !cpu_detects
+            && networks.onnx.is_none()
             && !networks.hailo.as_ref().is_some_and(|h| h.snapshot().state == hailo::State::Working)
         {
             return Err(networks.no_engine("find"));
@@ -173,18 +194,31 @@ impl Networks {
     pub fn use_settings(&mut self, settings: Settings) {
         let loaded = &self.settings;
         let (models, order, hailo) = (loaded.models.clone(), loaded.order.clone(), loaded.hailo.clone());
-        self.settings = Settings { models, order, hailo, ..settings };
+        let onnx = loaded.onnx.clone();
+        if loaded.recall != settings.recall {
+            self.recall = Recall::new(settings.recall).map(Arc::new);
+        }
+        self.settings = Settings { models, order, hailo, onnx, ..settings };
     }
 
     pub fn hailo(&self) -> Option<&Arc<Hailo>> {
         self.hailo.as_ref()
     }
 
+    /// What all workers remember of their reads; `None`: nothing.
+    pub fn recall(&self) -> Option<&Arc<Recall>> {
+        self.recall.as_ref()
+    }
+
     /// Task and name of each network in use, the preferred ones.
     pub fn names(&self) -> Vec<(&'static str, String)> {
         let name = |task, own: Option<&Weights>| {
             let npu = self.on_hailo(task).map(|engine| engine.model().name.clone());
-            npu.or_else(|| own.map(|weights| weights.description().name.clone()))
+            let onnx = self.onnx.as_ref().map(|[detector, reader]| {
+                let weights = if task == Task::Detect { detector } else { reader };
+                weights.description().name.clone()
+            });
+            npu.or(onnx).or_else(|| own.map(|weights| weights.description().name.clone()))
         };
         let detect = name(Task::Detect, self.detector.as_ref()).map(|name| ("detect", name));
         let read = name(Task::Read, self.reader.as_ref()).map(|name| ("read", name));
@@ -205,30 +239,51 @@ impl Networks {
         self.hailo.as_ref()?.engine(task).map(|engine| Box::new(engine) as Box<dyn Engine>)
     }
 
-    /// The engines that can find plates, in the order of the settings, each once.
-    fn detectors(&self) -> Vec<Box<dyn Engine>> {
-        let mut engines: Vec<Box<dyn Engine>> = Vec::new();
-        let mut cpu = self.detector.as_ref();
-        for kind in &self.settings.order {
-            match kind {
-                EngineKind::Hailo => engines.extend(self.on_hailo(Task::Detect)),
-                EngineKind::Cpu | EngineKind::Tesseract => {
-                    engines.extend(cpu.take().map(|weights| Box::new(self.cpu(weights)) as Box<dyn Engine>));
-                }
+    /// A session of its own for one more worker.
+    fn own_session(&self, task: Task) -> Option<Box<dyn Engine>> {
+        let [detector, reader] = self.onnx.as_ref()?;
+        let weights = if task == Task::Detect { detector } else { reader };
+        match weights.engine(self.settings.threads) {
+            Ok(engine) => Some(Box::new(engine)),
+            Err(error) => {
+                tracing::warn!(engine = "onnxruntime", %error, "engine skipped");
+                None
             }
         }
-        engines
     }
 
-    /// The networks on the CPU by themselves, to be measured.
-    pub fn engines(&self) -> (Option<CpuEngine>, Option<CpuEngine>) {
-        let engine = |weights: &Weights| self.cpu(weights);
-        (self.detector.as_ref().map(engine), self.reader.as_ref().map(engine))
+    /// The engines that can find plates, in the order of the settings, each once.
+    fn detectors(&self) -> Vec<Box<dyn Engine>> {
+        let mut kinds: Vec<EngineKind> = Vec::new();
+        for kind in &self.settings.order {
+            // Tesseract reads but cannot find plates.
+            let finds = if *kind == EngineKind::Tesseract { EngineKind::Cpu } else { *kind };
+            if !kinds.contains(&finds) {
+                kinds.push(finds);
+            }
+        }
+        kinds.iter().filter_map(|kind| self.engine(*kind, Task::Detect)).collect()
     }
 
-    /// How long the CPU has run these networks so far, all workers together.
+    /// An engine of its own for one more worker, if this kind has a network for the task.
+    pub fn engine(&self, kind: EngineKind, task: Task) -> Option<Box<dyn Engine>> {
+        let weights = match task {
+            Task::Detect => &self.detector,
+            Task::Read => &self.reader,
+        };
+        match kind {
+            EngineKind::Hailo => self.on_hailo(task),
+            EngineKind::OnnxRuntime => self.own_session(task),
+            EngineKind::Cpu => weights.as_ref().map(|weights| Box::new(self.cpu(weights)) as Box<dyn Engine>),
+            EngineKind::Tesseract => None,
+        }
+    }
+
+    /// How long the processor has run these networks so far, all workers together.
     pub fn busy(&self) -> Duration {
-        [&self.detector, &self.reader].into_iter().flatten().map(Weights::busy).sum()
+        let onnx: Duration = self.onnx.iter().flatten().map(onnx::Weights::busy).sum();
+        let own: Duration = [&self.detector, &self.reader].into_iter().flatten().map(Weights::busy).sum();
+        onnx + own
     }
 
     /// The same by network: task, name, time.
@@ -255,15 +310,12 @@ impl Networks {
             Detector::with_stand_ins(first, detectors.collect(), s.detect)?.timed(Arc::clone(&clock));
         let mut readers: Vec<Box<dyn Reader>> = Vec::new();
         for kind in &s.order {
-            let network = match kind {
-                EngineKind::Hailo => self.on_hailo(Task::Read),
-                EngineKind::Cpu => self.reader.as_ref().map(|w| Box::new(self.cpu(w)) as Box<dyn Engine>),
-                EngineKind::Tesseract => None,
-            };
+            let network = self.engine(*kind, Task::Read);
             let clock = Arc::clone(&clock);
             match (kind, network) {
                 (_, Some(engine)) => {
-                    readers.push(Box::new(NetworkReader::new(engine, s.read_confidence, clock)?));
+                    let reader = NetworkReader::new(engine, s.read_confidence, clock)?;
+                    readers.push(Box::new(reader.recalling(self.recall.clone())));
                 }
                 // The only reader must work now; one that stands by may start when it is needed.
                 (EngineKind::Tesseract, None) if readers.is_empty() => {
@@ -272,13 +324,35 @@ impl Networks {
                 (EngineKind::Tesseract, None) => {
                     readers.push(Box::new(TesseractReader::on_demand(None, s.tesseract, clock)));
                 }
-                (EngineKind::Hailo | EngineKind::Cpu, None) => {}
+                (EngineKind::Hailo | EngineKind::OnnxRuntime | EngineKind::Cpu, None) => {}
             }
         }
         let mut readers = readers.into_iter();
         let first = readers.next().ok_or_else(|| self.no_engine("read"))?;
         let reader = Fallback::new(first, readers.collect());
         Ok(Chain { detector, reader, settings: s.clone(), clock, found: Vec::new() })
+    }
+}
+
+/// Both networks on ONNX Runtime; `None` and a line in the log where that cannot be had.
+fn on_onnx(settings: &onnx::Settings, models: &model::Models) -> Option<[onnx::Weights; 2]> {
+    let engine = "onnxruntime";
+    let both = || {
+        let runtime = onnx::Runtime::load(settings)?;
+        let networks = [runtime.network(models, Task::Detect)?, runtime.network(models, Task::Read)?];
+        Ok::<_, onnx::OnnxError>((runtime, networks))
+    };
+    match both() {
+        Ok((runtime, networks)) => {
+            let [detector, reader] = networks.each_ref().map(|weights| weights.description().name.clone());
+            tracing::info!(engine, detector, reader, "{} is used", runtime.describe());
+            Some(networks)
+        }
+        // Whoever put it into the order wants to know.
+        Err(error) => {
+            tracing::warn!(engine, %error, "engine skipped");
+            None
+        }
     }
 }
 

@@ -63,6 +63,7 @@ impl Eye {
         // One more for the picture that is shown.
         let buffers = BUFFERS + usize::from(window.is_some());
         let origin = Origin::new(camera.id.clone(), Arc::clone(parts.clock), buffers)
+            .within(camera.memory)
             .decoding(settings::decode(camera));
         let recording = settings::is_recording(camera);
         let every = matches!(&camera.source, config::Source::Replay(replay) if replay.pacing == Pacing::Fast);

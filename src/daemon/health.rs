@@ -2,6 +2,12 @@
 //!
 //! Gathers and judges (`judge`), out of the counters and meters of whoever does the work (`stages`); telling (log, MQTT, systemd's status line) is done by whoever asked. Holds no plates.
 
+mod chronicle;
+mod judge;
+mod recall;
+mod stages;
+mod upkeep;
+
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -35,19 +41,17 @@ use crate::{
     infer::hailo::Hailo,
     journal,
     publish::{self, Presence},
+    read::recall::Recall,
     telemetry::Times,
 };
-
-mod judge;
-mod stages;
-
+pub(super) use chronicle::Chronicle;
+use recall::RecallHealth;
 pub(super) use stages::StageHealth;
 use stages::Stages;
+use upkeep::UpkeepHealth;
 
 /// A live camera that gives no frame for this long is stalled.
 const STALLED: Duration = Duration::from_secs(5);
-/// See [`Chronicle`].
-const SOONEST_CHANGE: Duration = Duration::from_secs(60);
 
 /// The worst of all parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -85,12 +89,16 @@ pub(super) struct Health {
     pub lists: Option<ListHealth>,
     pub gates: Vec<GateHealth>,
     pub journal: JournalHealth,
+    /// What timers did; `null`: nothing yet.
+    pub upkeep: Option<UpkeepHealth>,
     /// `null` where no images are kept.
     pub evidence: Option<EvidenceHealth>,
     /// `null` where none is used.
     pub hailo: Option<HailoHealth>,
     /// Networks on the CPU.
     pub networks: Vec<NetworkHealth>,
+    /// `null` where no reads are remembered.
+    pub recall: Option<RecallHealth>,
     /// `offline`, `catching-up` or `online`; `null` where there is no [mqtt].
     pub broker: Option<&'static str>,
     pub mqtt: Option<MqttHealth>,
@@ -260,6 +268,7 @@ pub(super) struct Gatherer {
     pub sinks: Arc<Counts>,
     evidence: Option<Arc<journal::evidence::Stats>>,
     hailo: Option<Arc<Hailo>>,
+    pub recall: Option<Arc<Recall>>,
     journal_path: PathBuf,
     clock: Arc<dyn Clock>,
     began: Moment,
@@ -288,6 +297,7 @@ impl Gatherer {
             sinks,
             evidence: None,
             hailo: None,
+            recall: None,
             journal_path,
             clock,
             began,
@@ -363,6 +373,10 @@ impl Gatherer {
         let unserved = http.as_ref().and_then(|http| http.trouble.clone());
         problems.extend(unserved.map(|words| (Verdict::Degraded, words)));
         judge::configuration(&self.configuration, &mut problems);
+        let kept = journal::care::upkeep::last(&self.journal_path);
+        if let Some(report) = &kept {
+            upkeep::judge(report, self.clock.wall(), &mut problems);
+        }
         if !examine::is_clock_set(self.clock.wall()) {
             let words = "the clock has never been set: times are wrong, and schedules with them";
             problems.push((Verdict::Degraded, words.to_owned()));
@@ -396,9 +410,11 @@ impl Gatherer {
                 last_commit_ms: snapshot.last_commit_us as f64 / 1e3,
                 whole: snapshot,
             },
+            upkeep: kept.as_ref().map(UpkeepHealth::of),
             evidence,
             hailo,
             networks: self.networks.iter().flat_map(network_health).collect(),
+            recall: self.recall.as_deref().map(RecallHealth::of),
             broker: broker.as_ref().map(|broker| broker.state.as_str()),
             mqtt: broker.map(mqtt),
             http,
@@ -510,26 +526,6 @@ fn list_health(stats: &ListStats) -> ListHealth {
     ListHealth { entries: read(&stats.entries), odd: read(&stats.odd), swaps: read(&stats.swaps) }
 }
 
-/// Which changes of the verdict are recorded: not more than one a minute, so that one that flaps does not fill the
-/// journal; what is still so after that minute is recorded then.
-#[derive(Debug, Default)]
-pub(super) struct Chronicle {
-    last: Option<(Verdict, Moment)>,
-}
-
-impl Chronicle {
-    pub(super) fn takes(&mut self, verdict: Verdict, now: Moment) -> bool {
-        let takes = match self.last {
-            None => true,
-            Some((known, at)) => known != verdict && now.since(at) >= SOONEST_CHANGE,
-        };
-        if takes {
-            self.last = Some((verdict, now));
-        }
-        takes
-    }
-}
-
 impl Health {
     /// One line for `systemctl status`.
     pub(super) fn status_line(&self) -> String {
@@ -550,5 +546,3 @@ impl Health {
 
 #[cfg(test)]
 pub(super) mod sample;
-#[cfg(test)]
-mod tests;

@@ -250,6 +250,7 @@ impl Steward<'_> {
         } else {
             self.gatherer.cameras = self.wired.camera_parts();
             self.gatherer.http = self.wired.http();
+            self.gatherer.recall = self.wired.recall();
             tracing::info!(changed = difference.words(), "reloaded");
         }
         Ok(())

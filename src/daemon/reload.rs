@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{DaemonError, settings};
 use crate::{
-    config::{Camera, Config, Gate},
+    config::{Camera, Config, Gate, Journal},
     fact::GateId,
     frame::CameraId,
 };
@@ -137,10 +137,10 @@ pub(super) fn possible(old: &Config, new: &Config) -> (Config, Waiting) {
     let mut config = new.clone();
     let mut waiting = Vec::new();
     // Open files and sockets, and what everything else was built upon.
-    if (&old.journal.path, old.journal.largest) != (&new.journal.path, new.journal.largest) {
-        waiting.push("[journal] path and largest");
-        config.journal.path.clone_from(&old.journal.path);
-        config.journal.largest = old.journal.largest;
+    let kept = |journal: &Journal| Journal { retention: new.journal.retention, ..journal.clone() };
+    if kept(&old.journal) != new.journal {
+        waiting.push("[journal], all but retention");
+        config.journal = kept(&old.journal);
     }
     if old.evidence != new.evidence {
         waiting.push("[evidence]");

@@ -30,9 +30,11 @@ pub fn chain(config: &Config) -> chain::Settings {
         models: config.engine.models.clone(),
         order: config.engine.order.clone(),
         hailo: hailo(config),
+        onnx: config.engine.onnx.clone(),
         threads: config.engine.threads,
         detect: detect::Settings { score: Some(score), ..config.detect },
         tesseract: config.tesseract,
+        recall: config.recall,
         regions: config.regions.clone(),
         ..chain::Settings::default()
     }
@@ -116,6 +118,9 @@ pub(super) fn journal(config: &Config) -> journal::Settings {
     journal::Settings {
         outbox: config.mqtt.is_some(),
         largest_bytes: Some(config.journal.largest),
+        durability: config.journal.durability,
+        checkpoint_bytes: config.journal.checkpoint,
+        cache_bytes: config.journal.cache,
         ..journal::Settings::default()
     }
 }

@@ -41,6 +41,7 @@ use crate::{
     gate::{self, Memory},
     journal::{HealthChange, Journal, evidence::Cabinet},
     publish,
+    read::recall::Recall,
     shutdown::{Trigger, shutdown},
 };
 
@@ -299,15 +300,22 @@ impl Wired {
         self.eyes.iter().flat_map(Eye::units).chain(self.gates.units()).chain(others)
     }
 
+    /// What is remembered of reads.
+    pub(super) fn recall(&self) -> Option<Arc<Recall>> {
+        self.networks.recall().cloned()
+    }
+
     pub(super) fn gatherer(&self, clock: Arc<dyn Clock>) -> Gatherer {
         let (stats, counts) = (self.journal.stats(), Arc::clone(self.sinks.counts()));
         let evidence = self.cabinet.as_ref().map(Cabinet::stats);
         let (doors, journal) = (self.gates.doors().clone(), self.journal.path().to_owned());
-        Gatherer::new(self.camera_parts(), doors, stats, counts, journal, clock)
+        let mut gatherer = Gatherer::new(self.camera_parts(), doors, stats, counts, journal, clock)
             .with_lists(self.list_part())
             .with_networks(self.networks.clone())
             .with_evidence(evidence)
-            .with_http(self.http())
+            .with_http(self.http());
+        gatherer.recall = self.recall();
+        gatherer
     }
 
     /// Every camera that is looked at.

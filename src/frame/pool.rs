@@ -24,14 +24,23 @@ struct Shelf {
     idle: Mutex<Vec<Vec<u8>>>,
     out: AtomicUsize,
     limit: usize,
+    /// Bytes out, and how many may be.
+    bytes: AtomicUsize,
+    most_bytes: usize,
 }
 
 impl Pool {
     /// A pool that never has more than `max_buffers` buffers out at once, nor keeps more than that many idle.
     pub fn new(max_buffers: usize) -> Self {
+        Self::within(max_buffers, usize::MAX)
+    }
+
+    /// The same, with at most so many bytes out at once; one buffer of any size there always is.
+    pub fn within(max_buffers: usize, most_bytes: usize) -> Self {
         let limit = max_buffers.max(1);
         let idle = Mutex::new(Vec::with_capacity(limit));
-        Self(Arc::new(Shelf { idle, out: AtomicUsize::new(0), limit }))
+        let (out, bytes) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self(Arc::new(Shelf { idle, out, limit, bytes, most_bytes }))
     }
 
     /// A buffer of exactly `len` bytes with unspecified content; `None` while all buffers are in use.
@@ -40,7 +49,11 @@ impl Pool {
             .0
             .out
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |out| (out < self.0.limit).then_some(out + 1));
-        if taken.is_err() {
+        let Ok(others) = taken else { return None };
+        let before = self.0.bytes.fetch_add(len, Ordering::AcqRel);
+        if others > 0 && before.saturating_add(len) > self.0.most_bytes {
+            self.0.bytes.fetch_sub(len, Ordering::AcqRel);
+            self.0.out.fetch_sub(1, Ordering::AcqRel);
             return None;
         }
         let mut bytes = self.0.idle().pop().unwrap_or_default();
@@ -98,6 +111,7 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         if let Some(home) = self.home.take() {
             let bytes = std::mem::take(&mut self.bytes);
+            home.bytes.fetch_sub(bytes.len(), Ordering::AcqRel);
             let mut idle = home.idle();
             if idle.len() < home.limit {
                 idle.push(bytes);
@@ -121,6 +135,19 @@ mod tests {
         assert_eq!((first.len(), second.len(), pool.in_use()), (10, 20, 2));
         drop(first);
         assert_eq!(pool.take(5).unwrap().len(), 5);
+    }
+
+    #[test]
+    fn a_pool_hands_out_no_more_bytes_than_its_limit_but_one_buffer_always() {
+        let pool = Pool::within(4, 100);
+        let huge = pool.take(150).unwrap();
+        assert!(pool.take(1).is_none(), "nothing beside it");
+        drop(huge);
+        let (first, second) = (pool.take(60).unwrap(), pool.take(40).unwrap());
+        assert!(pool.take(1).is_none());
+        drop(first);
+        assert_eq!((pool.take(60).unwrap().len(), pool.in_use()), (60, 1));
+        drop(second);
     }
 
     #[test]

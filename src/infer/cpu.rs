@@ -205,12 +205,12 @@ impl Engine for CpuEngine {
 }
 
 #[expect(clippy::disallowed_methods, reason = "counts what was spent; nothing is decided by it")]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }
 
 /// Interleaved bytes to planes of normalised floats, one per channel.
-fn to_planes(bytes: &[u8], mean: &[f32], std: &[f32], planes: &mut Vec<f32>) {
+pub(super) fn to_planes(bytes: &[u8], mean: &[f32], std: &[f32], planes: &mut Vec<f32>) {
     planes.resize(bytes.len(), 0.0);
     let channels = mean.len().max(1);
     let pixels = bytes.len() / channels;

@@ -8,6 +8,7 @@ pub mod cpu;
 pub mod description;
 pub mod hailo;
 pub mod model;
+pub mod onnx;
 mod written;
 
 use std::fmt;
@@ -19,6 +20,7 @@ pub use description::Description;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum EngineKind {
     Hailo,
+    OnnxRuntime,
     Cpu,
     Tesseract,
 }
@@ -27,6 +29,7 @@ impl EngineKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Hailo => "hailo",
+            Self::OnnxRuntime => "onnxruntime",
             Self::Cpu => "cpu",
             Self::Tesseract => "tesseract",
         }

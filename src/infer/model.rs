@@ -76,6 +76,27 @@ impl Models {
         description.require(task)?;
         Ok(description)
     }
+
+    /// The same network computing with 8-bit integers, for engines that run such; `None` if there is none.
+    pub fn int8(&self, task: Task) -> Result<Option<Description>, ModelError> {
+        let path = self.int8_path(task);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let description = Description::load(&path)?;
+        description.require(task)?;
+        Ok(Some(description))
+    }
+
+    fn int8_path(&self, task: Task) -> PathBuf {
+        self.directory.join(task.file_name()).with_extension("int8.toml")
+    }
+
+    /// Why there is no such network.
+    pub fn without_int8(&self, task: Task) -> ModelError {
+        let reason = io::Error::from(io::ErrorKind::NotFound);
+        ModelError::Unreadable { file: self.int8_path(task), reason }
+    }
 }
 
 /// Finds the models: a configured directory and no other, else the installed ones, else those of a checkout

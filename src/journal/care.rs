@@ -1,6 +1,9 @@
-//! Looking after a journal file from outside the daemon: verify, back up, restore, maintain, erase a plate.
+//! Looking after a journal file from outside the daemon: verify, back up, restore, keep up, erase a plate.
 //!
 //! All but restoring may be done while a daemon runs on the file.
+
+mod pace;
+pub mod upkeep;
 
 use std::{
     fs::{File, OpenOptions},
@@ -15,6 +18,8 @@ use rusqlite::{
     backup::{Backup, StepResult},
 };
 
+use sha2::{Digest as _, Sha256};
+
 use super::{
     chain::{self, Verified},
     file::{self, beside},
@@ -22,6 +27,7 @@ use super::{
     retention,
 };
 use crate::{passage::PassageId, plate::PlateText};
+pub use pace::Pace;
 
 /// Why a journal could not be looked after.
 #[derive(Debug, thiserror::Error)]
@@ -87,42 +93,67 @@ fn integrity(db: &Connection) -> rusqlite::Result<Vec<String>> {
 }
 
 /// Copies a journal, also while it is written, to `target`, which must not be there; compressed if its name ends with
-/// `.gz`. The copy is checked before it gets its name. Returns its size.
-pub fn back_up(path: &Path, target: &Path) -> Result<u64> {
+/// `.gz`. The copy is checked before it gets its name, and the backup is put back into a scratch file and compared with
+/// it. Returns its size.
+pub fn back_up(path: &Path, target: &Path, pace: &mut Pace) -> Result<u64> {
     if target.exists() {
         return Err(CareError::Exists(target.to_owned()));
     }
     let source = reader::connect(path)?;
     let copy = beside(target, ".copy");
-    let made = copy_into(&source, path, &copy).and_then(|()| {
+    let made = copy_into(&source, path, &copy, pace).and_then(|()| {
         let health = verify(&copy)?;
         if !health.is_sound() {
             let why = format!("the copy is not sound: {}", first_fault(&health));
             return Err(CareError::NoBackup { path: path.to_owned(), why });
         }
-        if is_compressed(target) {
-            let packed = beside(target, ".part");
-            compress(&copy, &packed).and_then(|()| rename(&packed, target)).inspect_err(|_| discard(&packed))
-        } else {
-            rename(&copy, target)
-        }
+        let packed = beside(target, if is_compressed(target) { ".part.gz" } else { ".part" });
+        discard(&packed);
+        let packing =
+            if is_compressed(target) { compress(&copy, &packed, pace) } else { unpack(&copy, &packed, pace) };
+        let proven =
+            packing.and_then(|()| prove(&packed, &copy, pace)).and_then(|()| rename(&packed, target));
+        proven.inspect_err(|_| discard(&packed))
     });
     discard(&copy);
     made?;
     std::fs::metadata(target).map(|it| it.len()).map_err(at(target))
 }
 
-fn copy_into(source: &Connection, path: &Path, copy: &Path) -> Result<()> {
+/// Puts the backup back into a scratch file, as a restore would, and compares that with what was backed up.
+fn prove(backup: &Path, original: &Path, pace: &mut Pace) -> Result<()> {
+    let scratch = beside(backup, ".proof");
+    discard(&scratch);
+    let same = unpack(backup, &scratch, pace).and_then(|()| Ok(digest(&scratch)? == digest(original)?));
+    discard(&scratch);
+    match same? {
+        true => Ok(()),
+        false => {
+            let why = "put back, it is not what was copied: the disk or the memory is at fault".to_owned();
+            Err(CareError::NoBackup { path: backup.to_owned(), why })
+        }
+    }
+}
+
+fn digest(path: &Path) -> Result<[u8; 32]> {
+    let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(at(path))?);
+    let mut digest = Sha256::new();
+    std::io::copy(&mut file, &mut digest).map_err(at(path))?;
+    Ok(digest.finalize().into())
+}
+
+fn copy_into(source: &Connection, path: &Path, copy: &Path, pace: &mut Pace) -> Result<()> {
     discard(copy);
     let failed = |error| CareError::Sqlite { path: copy.to_owned(), error };
     let mut db = Connection::open(copy).map_err(failed)?;
+    let page: u64 = source.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(failed)?;
     {
         let backup = Backup::new(source, &mut db).map_err(failed)?;
         let mut waited = Duration::ZERO;
         loop {
             match backup.step(PAGES).map_err(failed)? {
                 StepResult::Done => break,
-                StepResult::More => {}
+                StepResult::More => pace.moved(page * u64::from(PAGES.unsigned_abs())),
                 _ if waited >= PATIENCE => return Err(CareError::Busy(path.to_owned())),
                 _ => {
                     pause(PAUSE);
@@ -143,7 +174,7 @@ pub fn restore(backup: &Path, path: &Path, now: jiff::Timestamp) -> Result<Optio
     let _lock = file::lock_for(path).map_err(|why| CareError::InUse { path: path.to_owned(), why })?;
     let fresh = beside(path, ".restored");
     discard(&fresh);
-    let made = unpack(backup, &fresh).and_then(|()| {
+    let made = unpack(backup, &fresh, &mut Pace::free()).and_then(|()| {
         let health = verify(&fresh)?;
         if health.is_sound() {
             return Ok(());
@@ -170,53 +201,45 @@ pub fn restore(backup: &Path, path: &Path, now: jiff::Timestamp) -> Result<Optio
     Ok(kept)
 }
 
-fn unpack(backup: &Path, fresh: &Path) -> Result<()> {
-    let mut source = BufReader::new(File::open(backup).map_err(at(backup))?);
+fn unpack(backup: &Path, fresh: &Path, pace: &mut Pace) -> Result<()> {
+    let source = BufReader::with_capacity(1 << 16, File::open(backup).map_err(at(backup))?);
     let mut target = create(fresh)?;
-    let copied = if is_compressed(backup) {
-        std::io::copy(&mut GzDecoder::new(&mut source), &mut target)
-    } else {
-        std::io::copy(&mut source, &mut target)
-    };
-    copied.map_err(at(backup))?;
+    let mut moved = Box::new(source) as Box<dyn Read>;
+    if is_compressed(backup) {
+        let packed = BufReader::with_capacity(1 << 16, moved);
+        moved = Box::new(GzDecoder::new(packed));
+    }
+    shift(&mut moved, &mut target, pace).map_err(at(backup))?;
     target.sync_all().map_err(at(fresh))
 }
 
-fn compress(from: &Path, to: &Path) -> Result<()> {
-    let mut source = BufReader::with_capacity(1 << 16, File::open(from).map_err(at(from))?);
+fn compress(from: &Path, to: &Path, pace: &mut Pace) -> Result<()> {
+    let mut source = File::open(from).map_err(at(from))?;
     let mut packed = GzEncoder::new(BufWriter::new(create(to)?), Compression::fast());
-    let mut chunk = vec![0; 1 << 16];
-    loop {
-        match source.read(&mut chunk).map_err(at(from))? {
-            0 => break,
-            n => packed.write_all(chunk.get(..n).unwrap_or_default()).map_err(at(to))?,
-        }
-    }
+    shift(&mut source, &mut packed, pace).map_err(at(to))?;
     let file = packed.finish().and_then(|inner| inner.into_inner().map_err(std::io::Error::from));
     file.and_then(|file| file.sync_all()).map_err(at(to))
 }
 
-/// What maintenance did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Maintained {
-    pub health: Health,
-    /// Size of the file and its log, before and after.
-    pub bytes: (u64, u64),
+/// Everything from one to the other, at this pace.
+fn shift(from: &mut impl Read, to: &mut impl Write, pace: &mut Pace) -> std::io::Result<()> {
+    let mut chunk = vec![0; 1 << 16];
+    loop {
+        match from.read(&mut chunk)? {
+            0 => return Ok(()),
+            n => {
+                to.write_all(chunk.get(..n).unwrap_or_default())?;
+                pace.moved(n as u64);
+            }
+        }
+    }
 }
 
-/// Checks the file, brings the planner's figures up to date, and gives free space back.
-pub fn maintain(path: &Path) -> Result<Maintained> {
-    let health = verify(path)?;
-    let size = || {
-        ["", "-wal"]
-            .iter()
-            .filter_map(|part| std::fs::metadata(beside(path, part)).ok())
-            .map(|it| it.len())
-            .sum()
-    };
-    let before = size();
+/// Brings the planner's figures up to date, and gives free space back.
+fn tidy(path: &Path, pace: &mut Pace) -> Result<()> {
     let failed = |error| CareError::Sqlite { path: path.to_owned(), error };
     let db = write_connection(path)?;
+    let page: u64 = db.query_row("PRAGMA page_size", [], |row| row.get(0)).map_err(failed)?;
     db.execute_batch("PRAGMA analysis_limit = 1000; PRAGMA optimize = 0x10002;").map_err(failed)?;
     // In pieces, each a transaction of its own, so that the daemon never waits long.
     loop {
@@ -226,10 +249,9 @@ pub fn maintain(path: &Path) -> Result<Maintained> {
         if left == 0 || left >= free {
             break;
         }
+        pace.moved((free - left) * page);
     }
-    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;
-    drop(db);
-    Ok(Maintained { health, bytes: (before, size()) })
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)
 }
 
 /// Erases a plate from every fact that names it; the passages stay, without text. Returns them.

@@ -9,7 +9,7 @@ use std::{
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::{Settings, schema};
+use super::{Durability, Settings, schema};
 use crate::clock::Clock;
 
 /// Why the journal could not be opened.
@@ -141,12 +141,17 @@ fn open_checked(path: &Path, settings: &Settings) -> Result<Connection, Why> {
     if !mode.eq_ignore_ascii_case("wal") {
         tracing::warn!(journal = %path.display(), mode, "no write-ahead log here; commits take longer");
     }
-    db.pragma_update(None, "synchronous", "FULL")?;
+    let synchronous = match settings.durability {
+        Durability::Full => "FULL",
+        Durability::Normal => "NORMAL",
+    };
+    db.pragma_update(None, "synchronous", synchronous)?;
     let page_size: u32 = db.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     let page_size = page_size.max(512);
     db.pragma_update(None, "wal_autocheckpoint", (settings.checkpoint_bytes / page_size).max(1))?;
     db.pragma_update(None, "journal_size_limit", i64::from(settings.checkpoint_bytes) * 2)?;
-    db.pragma_update(None, "cache_size", -4096)?;
+    // Negative: in KiB.
+    db.pragma_update(None, "cache_size", -i64::from(settings.cache_bytes / 1024))?;
     if let Some(bytes) = settings.largest_bytes {
         let pages = i64::try_from(bytes / u64::from(page_size)).unwrap_or(i64::MAX).clamp(1, 4_294_967_294);
         db.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;

@@ -72,6 +72,17 @@ use crate::{
     fact::{Fact, privacy::Unstored},
 };
 
+/// When a commit counts as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// When the disk has it: no power cut takes it away.
+    #[default]
+    Full,
+    /// When the system has it. A power cut may take the last seconds' facts, never the file; a death of the program
+    /// takes nothing.
+    Normal,
+}
+
 /// How the journal is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -95,6 +106,10 @@ pub struct Settings {
     /// Size of the write-ahead log at which it is folded into the database. Large, for pages that were written again
     /// meanwhile are folded once.
     pub checkpoint_bytes: u32,
+    /// When a commit counts as done.
+    pub durability: Durability,
+    /// Pages of the file kept in memory, per connection that writes.
+    pub cache_bytes: u32,
     /// Facts that are taken into the index together.
     pub index_batch: usize,
     /// The database never grows beyond this; `None`: as large as the disk.
@@ -118,6 +133,8 @@ impl Default for Settings {
             outbox: false,
             page_size: 1024,
             checkpoint_bytes: 16 << 20,
+            durability: Durability::Full,
+            cache_bytes: 4 << 20,
             index_batch: 800,
             largest_bytes: None,
             check_limit: Duration::from_millis(250),

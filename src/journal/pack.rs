@@ -22,7 +22,13 @@ pub(super) struct Own<'a> {
     pub engine: Option<EngineKind>,
 }
 
-const ENGINES: [EngineKind; 3] = [EngineKind::Hailo, EngineKind::Cpu, EngineKind::Tesseract];
+const ENGINES: [EngineKind; 4] =
+    [EngineKind::Hailo, EngineKind::Cpu, EngineKind::Tesseract, EngineKind::OnnxRuntime];
+
+/// What an engine leaves in the byte before the text of a read, whichever it was.
+pub(super) fn engine_markers() -> impl Iterator<Item = u8> {
+    (0..=ENGINES.len()).filter_map(|code| u8::try_from(code << 4).ok())
+}
 
 impl<'a> Own<'a> {
     pub(super) fn of(reading: Option<&'a Reading>) -> Self {

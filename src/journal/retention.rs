@@ -10,7 +10,7 @@ use super::{
     chain::{self, Anchor},
     changes,
     facts::{STORED, Stored, stored},
-    index,
+    index, pack,
     words::Words,
 };
 use crate::plate::PlateText;
@@ -113,7 +113,7 @@ pub(super) fn erase_plate(db: &Connection, plate: &PlateText) -> rusqlite::Resul
     let behind = |marker: u8| [&[marker], plate.as_str().as_bytes()].concat();
     let length = u8::try_from(plate.as_str().len()).unwrap_or(u8::MAX);
     let mut written: Vec<Vec<u8>> =
-        [0xa0, 0x00, 0x10, 0x20, 0x30].into_iter().map(|upper| behind(upper | length)).collect();
+        std::iter::once(0xa0).chain(pack::engine_markers()).map(|upper| behind(upper | length)).collect();
     written.push(format!("\"{plate}\"").into_bytes());
     let any = vec!["instr(personal, ?)"; written.len()].join(" OR ");
     let sql = format!("SELECT {STORED} FROM facts WHERE {any} ORDER BY nr");

@@ -11,6 +11,7 @@ pub mod fallback;
 mod lattice;
 pub mod network;
 pub mod printed;
+pub mod recall;
 mod rectify;
 mod slots;
 mod strip;

@@ -1,12 +1,16 @@
 //! A reader that is a network: cut the crop, run the engine, decode its positions.
 
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
+};
 
 use super::{
     PlateRead, Quality, ReadError, Reader,
     choose::sharpness,
     ctc::Ctc,
     lattice::{Classes, Decoded, Lattice, Rule},
+    recall::{Likeness, Outcome, ReaderId, Recall},
     rectify, slots,
 };
 use crate::{
@@ -37,6 +41,8 @@ pub struct NetworkReader {
     narrow: Vec<u8>,
     outputs: Vec<Vec<Tensor>>,
     lattice: Lattice,
+    /// What was read before, and who is asking for it.
+    recall: Option<(Arc<Recall>, ReaderId)>,
 }
 
 /// What a position of the network's output stands for.
@@ -68,17 +74,22 @@ impl NetworkReader {
             narrow: Vec::new(),
             outputs: Vec::new(),
             lattice: Lattice::default(),
+            recall: None,
             engine,
         })
     }
 
-    /// Cuts this crop, runs the network on it; what it says, and how sharp the crop is.
-    fn look(
-        &mut self,
-        frame: &Frame,
-        detection: &Detection,
-        crop: Crop,
-    ) -> Result<Option<(Decoded, f32)>, ReadError> {
+    /// Does not read again what looks the same as what was read a while ago.
+    pub fn recalling(mut self, recall: Option<Arc<Recall>>) -> Self {
+        let description = self.engine.model();
+        let mut who = DefaultHasher::new();
+        (&description.sha256, &description.name, self.engine.kind()).hash(&mut who);
+        self.recall = recall.map(|recall| (recall, ReaderId(who.finish())));
+        self
+    }
+
+    /// Cuts this crop out of the frame.
+    fn cut(&mut self, frame: &Frame, detection: &Detection, crop: Crop) -> Result<(), ReadError> {
         let description = self.engine.model();
         let (size, channels) = (description.input.size, description.input.channels);
         let window = rectify::window(detection, crop);
@@ -91,10 +102,47 @@ impl NetworkReader {
                 padded(&self.narrow, narrow, size, channels, pad, &mut self.crop);
             }
         }
+        Ok(())
+    }
+
+    /// Runs the network on the crop; what it says, and how sharp the crop is.
+    fn look(&mut self) -> Result<Outcome, ReadError> {
+        let input = &self.engine.model().input;
+        let (size, channels) = (input.size, input.channels);
         let picture = InputPicture { size, channels, bytes: &self.crop };
         self.engine.run(&[picture], &mut self.outputs)?;
         let sharpness = sharpness(&self.crop, size, channels);
         Ok(self.decode()?.map(|decoded| (decoded, sharpness)))
+    }
+
+    /// What the crop looks like, where that is of use.
+    fn likeness(&self) -> Option<Likeness> {
+        self.recall.as_ref()?;
+        let input = &self.engine.model().input;
+        Likeness::of(&self.crop, input.size, input.channels)
+    }
+
+    fn recalled(&self, likeness: &Likeness) -> Option<Outcome> {
+        let (recall, who) = self.recall.as_ref()?;
+        recall.find(*who, likeness, self.clock.now())
+    }
+
+    fn remember(&self, likeness: Option<Likeness>, outcome: &Outcome) {
+        if let (Some((recall, who)), Some(likeness)) = (&self.recall, likeness) {
+            recall.keep(*who, likeness, outcome, self.clock.now());
+        }
+    }
+
+    /// Looks at the plate, and again where the first look left doubts.
+    fn looks(&mut self, frame: &Frame, detection: &Detection) -> Result<Outcome, ReadError> {
+        let mut best = self.look()?;
+        if let (Some(again), Some((first, _))) = (self.engine.model().second_look, &best)
+            && first.confidence.value() < again.below
+        {
+            self.cut(frame, detection, again.crop)?;
+            best = surer(best, self.look()?);
+        }
+        Ok(best)
     }
 
     fn decode(&mut self) -> Result<Option<Decoded>, ReadError> {
@@ -128,7 +176,7 @@ fn padded(narrow: &[u8], from: Size, to: Size, channels: u8, pad: u8, out: &mut 
 
 /// The surer of two looks at one plate. If they say different things its confidence is what is left of it when the
 /// other one is not right either.
-fn surer(first: Option<(Decoded, f32)>, second: Option<(Decoded, f32)>) -> Option<(Decoded, f32)> {
+fn surer(first: Outcome, second: Outcome) -> Outcome {
     let (Some(first), Some(second)) = (&first, &second) else { return first.or(second) };
     let (mut best, other) = match second.0.confidence > first.0.confidence {
         true => (second.clone(), first),
@@ -174,14 +222,16 @@ impl Reader for NetworkReader {
 
     fn read(&mut self, frame: &Frame, detection: &Detection) -> Result<Option<PlateRead>, ReadError> {
         let started = self.clock.now();
-        let description = self.engine.model();
-        let (crop, second_look) = (description.crop, description.second_look);
-        let mut best = self.look(frame, detection, crop)?;
-        if let (Some(again), Some((first, _))) = (second_look, &best)
-            && first.confidence.value() < again.below
-        {
-            best = surer(best, self.look(frame, detection, again.crop)?);
-        }
+        self.cut(frame, detection, self.engine.model().crop)?;
+        let likeness = self.likeness();
+        let best = match likeness.as_ref().and_then(|likeness| self.recalled(likeness)) {
+            Some(known) => known,
+            None => {
+                let best = self.looks(frame, detection)?;
+                self.remember(likeness, &best);
+                best
+            }
+        };
         let Some((Decoded { chars, confidence }, sharpness)) = best else { return Ok(None) };
         if confidence.value() < self.least {
             return Ok(None);

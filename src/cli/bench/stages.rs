@@ -17,13 +17,13 @@ use crate::{
     cli::read::EngineArgs,
     clock::{Clock, Moment, SystemClock},
     daemon::{
-        chain::Networks,
+        chain::{ChainError, Networks},
         pipeline::{Pipeline, Settings, Stats},
     },
     detect::Detection,
     frame::{CameraId, Frame, PixelFormat, Scaler},
     geometry::Size,
-    infer::{Engine, InputPicture, cpu::CpuEngine, description::Task, model},
+    infer::{Engine, InputPicture, description::Task, model},
     journal::{self, Journal},
     passage::CountedIds,
 };
@@ -91,12 +91,16 @@ pub(super) fn detect(
     sampler: &Sampler,
     engine: &EngineArgs,
     pictures: &[Frame],
+    workers: u32,
 ) -> anyhow::Result<Vec<Measured>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let mut chain = Networks::load(&engine.settings(1))?.chain(clock)?;
-    let row = sampler.measure("detect", |round| match pick(pictures, round) {
-        Some(picture) => chain.detect(picture).map(|_| ()),
-        None => Ok(()),
+    let networks = Networks::load(&engine.settings(workers as usize))?;
+    let row = sampler.measure_together("detect", workers, || {
+        let mut chain = networks.chain(Arc::clone(&clock))?;
+        Ok::<_, ChainError>(move |round| match pick(pictures, round) {
+            Some(picture) => chain.detect(picture).map(|_| ()),
+            None => Ok(()),
+        })
     })?;
     Ok(vec![row])
 }
@@ -106,17 +110,22 @@ pub(super) fn read(
     sampler: &Sampler,
     engine: &EngineArgs,
     pictures: &[Frame],
+    workers: u32,
 ) -> anyhow::Result<Vec<Measured>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let mut chain = Networks::load(&engine.settings(1))?.chain(clock)?;
+    let networks = Networks::load(&engine.settings(workers as usize))?;
+    let mut chain = networks.chain(Arc::clone(&clock))?;
     let mut plates: Vec<(&Frame, Detection)> = Vec::new();
     for picture in pictures {
         plates.extend(chain.detect(picture)?.iter().map(|d| (picture, *d)));
     }
     pick(&plates, 0).context("no plate was found in the pictures; name some that show plates")?;
-    let row = sampler.measure("read one plate", |round| match pick(&plates, round) {
-        Some((picture, plate)) => chain.read(picture, plate).map(|_| ()),
-        None => Ok(()),
+    let row = sampler.measure_together("read one plate", workers, || {
+        let (mut chain, plates) = (networks.chain(Arc::clone(&clock))?, &plates);
+        Ok::<_, ChainError>(move |round| match pick(plates, round) {
+            Some((picture, plate)) => chain.read(picture, plate).map(|_| ()),
+            None => Ok(()),
+        })
     })?;
     Ok(vec![row.with("plates", plates.len() as f64)])
 }
@@ -155,11 +164,21 @@ pub(super) fn image(
     drop(journal);
     std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     let whole = whole?;
-    let (detector, reader) = networks.engines();
-    let mut detector = detector.context("the networks' share is measured on the CPU; leave --engine out")?;
-    let mut rows = vec![network(sampler, "detector network alone", &mut detector)?];
+    let mut engines = networks
+        .settings()
+        .order
+        .iter()
+        .map(|kind| [Task::Detect, Task::Read].map(|task| networks.engine(*kind, task)));
+    let (detector, reader) = match engines.find(|engines| engines.iter().any(Option::is_some)) {
+        Some([detector, reader]) => (detector, reader),
+        None => (None, None),
+    };
+    let mut rows = Vec::new();
+    if let Some(mut detector) = detector {
+        rows.push(network(sampler, "detector network alone", detector.as_mut())?);
+    }
     if let Some(mut reader) = reader {
-        rows.push(network(sampler, "reader network alone", &mut reader)?);
+        rows.push(network(sampler, "reader network alone", reader.as_mut())?);
     }
     let reads = spent.reads as f64 / spent.frames.max(1) as f64;
     let mean = spent.mean_look_ms();
@@ -174,7 +193,7 @@ pub(super) fn image(
 }
 
 /// One network on a picture of noise: its time does not depend on what it sees.
-fn network(sampler: &Sampler, name: &str, engine: &mut CpuEngine) -> anyhow::Result<Measured> {
+fn network(sampler: &Sampler, name: &str, engine: &mut dyn Engine) -> anyhow::Result<Measured> {
     let input = engine.model().input.clone();
     let bytes: Vec<u8> =
         (0..input.size.area() as usize * usize::from(input.channels)).map(|i| (i * 37 % 251) as u8).collect();
@@ -185,10 +204,7 @@ fn network(sampler: &Sampler, name: &str, engine: &mut CpuEngine) -> anyhow::Res
 
 /// The journal on the disk where `folder` lies.
 pub(super) fn journal(folder: &Path, rows: u64) -> anyhow::Result<Vec<Measured>> {
-    let scratch = scratch_folder(folder)?;
-    let report = journal::bench::bench(&scratch, rows);
-    std::fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
-    let report = report?;
+    let report = journal::bench::bench(folder, rows)?;
     let row = |name: &str, median: Duration, p95: Option<Duration>| {
         let mut row = Sampler::summary(name, vec![median.as_secs_f64() * 1e3], f64::NAN);
         row.p95_ms = p95.map_or(f64::NAN, |p95| p95.as_secs_f64() * 1e3);
@@ -212,7 +228,7 @@ pub(super) fn journal(folder: &Path, rows: u64) -> anyhow::Result<Vec<Measured>>
     ])
 }
 
-fn scratch_folder(parent: &Path) -> anyhow::Result<PathBuf> {
+pub(super) fn scratch_folder(parent: &Path) -> anyhow::Result<PathBuf> {
     let folder = parent.join(format!("amslpr-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;

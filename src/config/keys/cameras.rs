@@ -34,6 +34,11 @@ pub(super) const TABLES: &[Table] = &[
                 "For example. Whatever is within one of these polygons is ignored: a clock in the picture, a poster.",
             ),
             key("min-plate-height", "10", "Plates lower than this, in pixels, do not count."),
+            key(
+                "memory",
+                "\"96 MiB\"",
+                "Its pictures in memory at a time, six at most: 3 MiB each at 1920x1080, 12 MiB at 3840x2160. Less on a board with 1 GiB;\na picture for which there is no room is dropped and counted.",
+            ),
             key("enabled", "true", "false switches the camera off without forgetting it."),
             key(
                 "decode",
