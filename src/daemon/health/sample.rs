@@ -107,6 +107,15 @@ pub(in crate::daemon) fn health() -> Health {
             bytes: 1 << 20,
         }),
         hailo: None,
+        recall: Some(RecallHealth {
+            asked: 40,
+            recalled: 10,
+            hit_rate: 0.25,
+            forgotten: 0,
+            entries: 30,
+            kib: 240,
+        }),
+        upkeep: None,
         networks: vec![NetworkHealth { task: "detect", name: "plates".to_owned(), busy_s: 1.5 }],
         broker: Some("online"),
         mqtt: Some(mqtt(publish::Snapshot {

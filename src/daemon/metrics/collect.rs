@@ -31,6 +31,10 @@ pub(super) fn collect(health: &Health, out: &mut Out) {
     if let Some(npu) = &health.hailo {
         hailo(npu, out);
     }
+    if let Some(recall) = &health.recall {
+        out.whole(&n::CACHE, &["read", "hit"], recall.recalled);
+        out.whole(&n::CACHE, &["read", "miss"], recall.asked.saturating_sub(recall.recalled));
+    }
     if let Some(lists) = &health.lists {
         out.whole(&n::LIST_ENTRIES, &[], lists.entries);
         out.whole(&n::LIST_ODD, &[], lists.odd);
