@@ -18,3 +18,13 @@ fn a_verdict_that_flaps_is_recorded_once_a_minute_and_what_lasts_is_recorded() {
     }
     assert_eq!(recorded, [(0, "ok"), (61, "degraded"), (122, "ok"), (182, "failed")]);
 }
+
+#[test]
+fn the_figures_are_one_line_that_names_the_slowest_stage() {
+    let line = sample::health().figures();
+    for words in
+        ["50 frames, 2 passages, decisions p95 120 ms, slowest", "p95 43 ms", "0 facts wait, 0 not delivered"]
+    {
+        assert!(line.contains(words), "no {words:?} in {line}");
+    }
+}
