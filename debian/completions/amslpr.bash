@@ -2650,12 +2650,16 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__status)
-            opts="-h -V --json --config --socket --help --version"
+            opts="-h -V --json --watch --stages --config --socket --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --watch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

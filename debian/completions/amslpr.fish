@@ -57,9 +57,11 @@ complete -c amslpr -n "__fish_amslpr_using_subcommand run" -l config -d 'The mai
 complete -c amslpr -n "__fish_amslpr_using_subcommand run" -l quiet -d 'Do not print decisions and passages on stdout (the default under systemd)'
 complete -c amslpr -n "__fish_amslpr_using_subcommand run" -s h -l help -d 'Print help'
 complete -c amslpr -n "__fish_amslpr_using_subcommand run" -s V -l version -d 'Print version'
+complete -c amslpr -n "__fish_amslpr_using_subcommand status" -l watch -d 'Show it again every so many seconds, with the rates in between, until Ctrl-C' -r
 complete -c amslpr -n "__fish_amslpr_using_subcommand status" -l config -d 'The main configuration file, which says where the daemon listens' -r -F
 complete -c amslpr -n "__fish_amslpr_using_subcommand status" -l socket -d 'Where it listens, whatever the configuration says' -r -F
 complete -c amslpr -n "__fish_amslpr_using_subcommand status" -l json -d 'The report as the daemon publishes it, as one JSON object'
+complete -c amslpr -n "__fish_amslpr_using_subcommand status" -l stages -d 'Show how long every stage takes'
 complete -c amslpr -n "__fish_amslpr_using_subcommand status" -s h -l help -d 'Print help'
 complete -c amslpr -n "__fish_amslpr_using_subcommand status" -s V -l version -d 'Print version'
 complete -c amslpr -n "__fish_amslpr_using_subcommand passages" -l since -d 'Passages that began then or later: 2026-11-23, 2026-11-23T08:00, or an age such as 90m, 24h, 7d' -r

@@ -18,6 +18,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream},
+    sync::Notify,
     time::{sleep, timeout},
 };
 use tokio_io_timeout::TimeoutStream;
@@ -37,6 +38,8 @@ use crate::{
 
 /// Whoever connects says something within this time, and greets and asks within this time.
 const HEAD: Duration = Duration::from_secs(5);
+/// The first request is there within this time.
+const FIRST: Duration = Duration::from_secs(8);
 /// Bytes that are not taken for this long are not wanted.
 const STALL: Duration = Duration::from_secs(10);
 /// Head of a request, with everything in it.
@@ -149,12 +152,12 @@ async fn connection(
     match tls {
         None => {
             let is_h2 = timeout(HEAD, begins_like_h2(&stream)).await.map_err(late)??;
-            speak(patient(stream), is_h2, peer, router, stop).await
+            speak(shared, patient(stream), is_h2, peer, router, stop).await
         }
         Some(tls) => {
             let stream = timeout(HEAD, tls.accept(stream)).await.map_err(late)??;
             let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-            speak(patient(stream), is_h2, peer, router, stop).await
+            speak(shared, patient(stream), is_h2, peer, router, stop).await
         }
     }
 }
@@ -180,6 +183,7 @@ async fn begins_like_h2(stream: &TcpStream) -> io::Result<bool> {
 }
 
 async fn speak<S>(
+    shared: &Shared,
     stream: TimeoutStream<S>,
     is_h2: bool,
     peer: SocketAddr,
@@ -190,11 +194,24 @@ where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let io = TokioIo::new(Box::pin(stream));
+    let asked = Arc::new(Notify::new());
+    let tell = Arc::clone(&asked);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        tell.notify_one();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
         router.clone().oneshot(request)
     });
+    // Whoever has greeted and then asks nothing is gone, or up to no good.
+    let silent = async {
+        if timeout(FIRST, asked.notified()).await.is_ok() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let late = || {
+        shared.stats.refused(Refused::Timeout);
+        Err(io::Error::from(io::ErrorKind::TimedOut).into())
+    };
     if is_h2 {
         let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         builder
@@ -207,6 +224,7 @@ where
         let mut connection = std::pin::pin!(builder.serve_connection(io, service));
         tokio::select! {
             outcome = connection.as_mut() => return Ok(outcome?),
+            () = silent => return late(),
             () = stop.stopped() => connection.as_mut().graceful_shutdown(),
         }
         return Ok(connection.await?);
@@ -219,7 +237,11 @@ where
         .max_buf_size(LONGEST_HEAD);
     let mut connection = std::pin::pin!(builder.serve_connection(io, service).with_upgrades());
     tokio::select! {
-        outcome = connection.as_mut() => return Ok(outcome?),
+        outcome = connection.as_mut() => match outcome {
+            Err(error) if error.is_timeout() => return late(),
+            outcome => return Ok(outcome?),
+        },
+        () = silent => return late(),
         () = stop.stopped() => connection.as_mut().graceful_shutdown(),
     }
     Ok(connection.await?)

@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn wrong_tokens_are_answered_ever_later_and_forgiven() {
         let rates = Rates::new(10);
-        let mut wait = |now| rates.wrong("10.0.0.1".parse().unwrap(), now).as_millis();
+        let wait = |now| rates.wrong("10.0.0.1".parse().unwrap(), now).as_millis();
         let waits: Vec<u128> = (0..7).map(|_| wait(at(100_000))).collect();
         assert_eq!(waits, [250, 500, 1000, 2000, 4000, 4000, 4000]);
         assert_eq!(wait(at(161_000)), 250);

@@ -429,11 +429,6 @@ const TELLING: &[Table] = &[
         about: "The HTTP API, /metrics and live events. Without this table nothing is served.",
         keys: &[
             key(
-                "listen",
-                "\"127.0.0.1:5001\"",
-                "Address and port. On a loopback address /metrics needs no token; everything with plates needs one everywhere.",
-            ),
-            key(
                 "read-token",
                 "{ credential = \"amslpr.http-read\" }",
                 "For example. Where the tokens of those who may read are kept, one a line, 20 characters or more each:\n{ credential = \"amslpr...\" } or { file = \"/path\" }.",
@@ -442,6 +437,11 @@ const TELLING: &[Table] = &[
                 "operate-token",
                 "{ credential = \"amslpr.http-operate\" }",
                 "For example. The same of those who may change lists and open gates, too.",
+            ),
+            key(
+                "listen",
+                "\"127.0.0.1:5001\"",
+                "Address and port. On a loopback address /metrics needs no token; everything with plates needs one everywhere.",
             ),
             key(
                 "certificate",

@@ -527,6 +527,30 @@ fn list_health(stats: &ListStats) -> ListHealth {
 }
 
 impl Health {
+    /// One line for the log: where the time goes, and what waits.
+    pub(super) fn figures(&self) -> String {
+        let mut line = String::new();
+        for camera in &self.cameras {
+            let slowest = camera.stages.iter().max_by(|a, b| a.p95_ms.total_cmp(&b.p95_ms));
+            let _ = write!(
+                line,
+                "{}: {} frames, {} passages, decisions p95 {} ms, {}; ",
+                camera.name,
+                camera.frames,
+                camera.passages,
+                camera.reading_p95_ms,
+                slowest.map_or_else(String::new, |s| format!("slowest {} p95 {} ms", s.stage, s.p95_ms))
+            );
+        }
+        let _ =
+            write!(line, "{} facts wait, {} not delivered", self.journal.queued, self.journal.undelivered);
+        if let Some(machine) = &self.machine {
+            let (busy, used) = (machine.cpu_percent, machine.process_mib);
+            let _ = write!(line, "; machine {busy} % busy, {used} MiB used");
+        }
+        line
+    }
+
     /// One line for `systemctl status`.
     pub(super) fn status_line(&self) -> String {
         let live = self.cameras.iter().filter(|c| c.state == "live").count();
@@ -546,3 +570,5 @@ impl Health {
 
 #[cfg(test)]
 pub(super) mod sample;
+#[cfg(test)]
+mod tests;

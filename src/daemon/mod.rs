@@ -66,6 +66,8 @@ const WEDGED: Duration = Duration::from_secs(15);
 const SOONEST_HEALTH: Duration = Duration::from_secs(1);
 /// How often passages older than the retention are erased.
 const CLEANING: Duration = Duration::from_secs(3600);
+/// How often the log says how long things take, at its usual level; with every report at "debug".
+const FIGURES: Duration = Duration::from_secs(3600);
 /// Facts get this long to reach the disk at the stop.
 const LAST_COMMIT: Duration = Duration::from_secs(1);
 
@@ -113,8 +115,16 @@ pub fn run(config: &Config, options: &Options, clock: &Arc<dyn Clock>) -> Result
     let (questions, asked) = asked::questions();
     let wired = Wired::build(config, options, questions, clock)?;
     let gatherer = wired.gatherer(Arc::clone(clock));
-    let mut steward =
-        Steward { wired, gatherer, notifier, options, clock, told: None, chronicle: Chronicle::default() };
+    let mut steward = Steward {
+        wired,
+        gatherer,
+        notifier,
+        options,
+        clock,
+        told: None,
+        chronicle: Chronicle::default(),
+        next_figures: clock.now() + FIGURES,
+    };
     steward.notifier.ready();
     let outcome = runtime.block_on(steward.serve(signals, asked));
     let Steward { wired, notifier, .. } = steward;
@@ -155,6 +165,7 @@ struct Steward<'a> {
     told: Option<Verdict>,
     /// What the journal knows of.
     chronicle: Chronicle,
+    next_figures: Moment,
 }
 
 impl Steward<'_> {
@@ -277,6 +288,13 @@ impl Steward<'_> {
                 Verdict::Degraded | Verdict::Failed => tracing::warn!(verdict, %problems, "health"),
             }
             self.told = Some(health.verdict);
+        }
+        let figures = health.figures();
+        if self.clock.now() >= self.next_figures {
+            self.next_figures = self.clock.now() + FIGURES;
+            tracing::info!(figures, "figures");
+        } else {
+            tracing::debug!(figures, "figures");
         }
         self.wired.publish_health(&health);
         if self.chronicle.takes(health.verdict, self.clock.now()) {

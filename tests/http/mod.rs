@@ -13,29 +13,29 @@ use std::{
 use amslpr::clock::{Clock, SystemClock};
 use serde_json::Value;
 
-pub const READ: &str = "a-token-that-may-read-only";
-pub const OPERATE: &str = "a-token-that-may-operate-too";
+pub(crate) const READ: &str = "a-token-that-may-read-only";
+pub(crate) const OPERATE: &str = "a-token-that-may-operate-too";
 
 /// On a busy machine everything takes its time.
-pub const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {} {}", self.head, self.text()))
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -45,11 +45,11 @@ impl Answer {
 }
 
 /// A port that nobody listens on just now.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-pub fn connect(port: u16) -> TcpStream {
+pub(crate) fn connect(port: u16) -> TcpStream {
     let clock = SystemClock::start();
     loop {
         if let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) {
@@ -63,7 +63,7 @@ pub fn connect(port: u16) -> TcpStream {
 }
 
 /// Sends these bytes on a connection of its own and hears all that comes until it is closed.
-pub fn say(port: u16, bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn say(port: u16, bytes: &[u8]) -> Vec<u8> {
     let mut stream = connect(port);
     // Hung up on in the middle of it, perhaps.
     let _ = stream.write_all(bytes);
@@ -72,7 +72,7 @@ pub fn say(port: u16, bytes: &[u8]) -> Vec<u8> {
     heard
 }
 
-pub fn ask(port: u16, method: &str, path: &str, token: Option<&str>, body: &str) -> Answer {
+pub(crate) fn ask(port: u16, method: &str, path: &str, token: Option<&str>, body: &str) -> Answer {
     let token = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
     let length = if body.is_empty() && method == "GET" {
         String::new()
@@ -85,12 +85,12 @@ pub fn ask(port: u16, method: &str, path: &str, token: Option<&str>, body: &str)
     parse(&say(port, request.as_bytes()))
 }
 
-pub fn get(port: u16, path: &str, token: Option<&str>) -> Answer {
+pub(crate) fn get(port: u16, path: &str, token: Option<&str>) -> Answer {
     ask(port, "GET", path, token, "")
 }
 
 /// An answer with its head; a body in chunks is put together.
-pub fn parse(bytes: &[u8]) -> Answer {
+pub(crate) fn parse(bytes: &[u8]) -> Answer {
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
     let Some(end) = end else { panic!("no answer: {:?}", String::from_utf8_lossy(bytes)) };
     let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
@@ -115,14 +115,14 @@ pub fn parse(bytes: &[u8]) -> Answer {
 }
 
 /// `amslpr run` on this configuration, with tokens and a port of its own; ended with the test.
-pub struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
-    pub port: u16,
+    pub(crate) port: u16,
 }
 
 impl Daemon {
     /// `text` is the configuration beside journal, engine and [http].
-    pub fn start(folder: &Path, text: &str, http: &str) -> Self {
+    pub(crate) fn start(folder: &Path, text: &str, http: &str) -> Self {
         let port = free_port();
         std::fs::write(folder.join("read"), format!("{READ}\n")).unwrap();
         std::fs::write(folder.join("operate"), format!("{OPERATE}\n")).unwrap();
@@ -144,16 +144,16 @@ impl Daemon {
         Self { child, port }
     }
 
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         get(self.port, path, Some(OPERATE))
     }
 
     /// Waits until it is so; at most a minute.
-    pub fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
+    pub(crate) fn until(&self, what: &str, is_so: impl Fn(&Self) -> bool) {
         let clock = SystemClock::start();
         while !is_so(self) {
             assert!(clock.now() < amslpr::clock::Moment::ZERO + LONG, "{what} never came to be");
@@ -161,13 +161,13 @@ impl Daemon {
         }
     }
 
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
 
     /// As systemd would.
-    pub fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.signal("TERM");
         assert!(self.child.wait().unwrap().success());
     }
@@ -181,7 +181,7 @@ impl Drop for Daemon {
 }
 
 /// The demo clip as a camera, as fast as it was recorded.
-pub fn demo_camera(name: &str) -> String {
+pub(crate) fn demo_camera(name: &str) -> String {
     let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/demo/drive-by.mp4");
     format!("[[camera]]\nname = \"{name}\"\n[camera.replay]\npath = {clip:?}\n")
 }

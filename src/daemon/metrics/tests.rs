@@ -67,11 +67,12 @@ fn everything_that_is_exported_stands_in_the_table_and_the_other_way_round() {
 #[test]
 fn a_histogram_adds_up() {
     let text = text(&everything()).unwrap();
-    let of = |start: &str| text.lines().filter(|line| line.starts_with(start)).map(str::to_owned);
-    let value = |line: &str| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
-    let buckets: Vec<f64> =
-        of("amslpr_stage_seconds_bucket{").filter(|l| l.contains("\"detect\"")).map(|l| value(&l)).collect();
-    let count = of("amslpr_stage_seconds_count{").find(|l| l.contains("\"detect\"")).map(|l| value(&l));
+    let of = |start: &str| -> Vec<f64> {
+        let lines = text.lines().filter(|line| line.starts_with(start) && line.contains("\"detect\""));
+        lines.map(|line| line.rsplit(' ').next().unwrap().parse().unwrap()).collect()
+    };
+    let buckets = of("amslpr_stage_seconds_bucket{");
+    let count = of("amslpr_stage_seconds_count{").first().copied();
     assert_eq!(buckets.len(), BOUNDS.len() + 1);
     assert!(buckets.is_sorted(), "{buckets:?}");
     assert_eq!(buckets.last().copied(), count);
