@@ -213,7 +213,7 @@ const LOOKING: &[Table] = &[
                 "Plates read together at most. On a processor it hardly matters; a GPU wants more.",
             ),
             key("provider", "\"cpu\"", "\"cpu\", or \"cuda\" for an NVIDIA GPU and a library built for it."),
-            key("device", "0", "Which GPU, where there are several."),
+            key("gpu", "0", "Which GPU, where there are several."),
             key("memory", "\"1 GiB\"", "Memory of the GPU at most; more for large networks of your own."),
         ],
     },

@@ -23,7 +23,7 @@ pub(super) fn interpret(context: &Context<'_>, engine: &schema::Engine, file: Fi
     settings.precision = or(&table.precision, settings.precision, |word| word.0);
     settings.batch = or(&table.batch_size, settings.batch, |n| u16::try_from(n.0).unwrap_or(1));
     if or(&table.provider, false, |word| word.0) {
-        let id = or(&table.device, 0, |n| u16::try_from(n.0).unwrap_or(0));
+        let id = or(&table.gpu, 0, |n| u16::try_from(n.0).unwrap_or(0));
         let memory = Some(or(&table.memory, USUAL_MEMORY, |bytes| bytes.0));
         settings.device = Device::Cuda { id, memory };
     }

@@ -186,7 +186,7 @@ pub(super) struct OnnxRuntime {
     pub precision: Key<PrecisionWord>,
     pub batch_size: Key<Count<1, 16>>,
     pub provider: Key<ProviderWord>,
-    pub device: Key<Count<0, 63>>,
+    pub gpu: Key<Count<0, 63>>,
     pub memory: Key<Bytes>,
 }
 

@@ -263,7 +263,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_exchanged_keeps_its_settings_and_is_named() {
-        check("j.db", "k.db", "nothing", &["[journal] path and largest"]);
+        check("j.db", "k.db", "nothing", &["[journal], all but retention"]);
         check("", "[evidence]\nenabled = true\n", "nothing", &["[evidence]"]);
         check("", "[control]\nsocket = \"/run/other/c.sock\"\n", "nothing", &["[control]"]);
         check(

@@ -146,7 +146,7 @@ mod tests {
         let (first, second) = (pool.take(60).unwrap(), pool.take(40).unwrap());
         assert!(pool.take(1).is_none());
         drop(first);
-        assert_eq!((pool.take(60).unwrap().len(), pool.in_use()), (60, 1));
+        assert_eq!((pool.take(60).unwrap().len(), pool.in_use()), (60, 2));
         drop(second);
     }
 

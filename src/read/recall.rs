@@ -206,7 +206,7 @@ mod tests {
     fn crop(number: u32) -> Vec<u8> {
         let ink = |x: u32, y: u32| {
             let (bar, row) = (x / 20, y / 12);
-            (number >> ((bar + 3 * row) % 24)) & 1 == 1 && x % 20 < 14
+            ((number ^ 0x5A_5A5A) >> ((bar + 3 * row) % 24)) & 1 == 1 && x % 20 < 14
         };
         (0..SIZE.height)
             .flat_map(|y| (0..SIZE.width).map(move |x| (x, y)))
@@ -235,16 +235,16 @@ mod tests {
     #[test]
     fn what_was_read_is_recalled_by_the_same_reader_for_a_while() {
         let recall = recall(1 << 20);
-        recall.keep(READER, likeness(0x5A_5A5A), &read("AB12CDE", 0.99), at(10));
+        recall.keep(READER, likeness(0x33_1234), &read("AB12CDE", 0.99), at(10));
         let check = |reader: u64, number: u32, second: u64, known: bool| {
             let found = recall.find(ReaderId(reader), &likeness(number), at(second));
             assert_eq!(found, known.then(|| read("AB12CDE", 0.99)), "{reader} {number:x} {second}");
         };
-        check(7, 0x5A_5A5A, 10, true);
-        check(7, 0x5A_5A5A, 70, true);
-        check(7, 0x5A_5A5A, 71, false);
-        check(8, 0x5A_5A5A, 11, false);
-        check(7, 0x5A_5A5B, 11, false);
+        check(7, 0x33_1234, 10, true);
+        check(7, 0x33_1234, 70, true);
+        check(7, 0x33_1234, 71, false);
+        check(8, 0x33_1234, 11, false);
+        check(7, 0x33_1235, 11, false);
         let counts = recall.snapshot();
         assert_eq!((counts.asked, counts.recalled, counts.entries), (5, 2, 1));
         assert!((counts.hit_rate() - 0.4).abs() < 1e-9);
@@ -264,12 +264,14 @@ mod tests {
         let recall = recall(20_000);
         recall.keep(READER, likeness(1), &read("KEPT", 0.99), at(0));
         for number in 2..500 {
-            recall.keep(READER, likeness(number * 0x01_0101), &read("AB12CDE", 0.99), at(1));
+            // Some of these show too little to be remembered.
+            let Some(likeness_of) = Likeness::of(&crop(number * 0x01_0101), SIZE, 1) else { continue };
+            recall.keep(READER, likeness_of, &read("AB12CDE", 0.99), at(1));
             assert!(recall.find(READER, &likeness(1), at(1)).is_some(), "{number}");
             assert!(recall.snapshot().bytes <= 20_000);
         }
         let counts = recall.snapshot();
-        assert!(counts.entries > 5 && counts.forgotten > 400, "{counts:?}");
+        assert!(counts.entries > 5 && counts.forgotten > 300, "{counts:?}");
         assert!(Recall::new(Settings::default()).is_none(), "off where nobody asked for it");
     }
 }
