@@ -225,7 +225,7 @@ fn what_is_wrong_is_said_with_the_field() {
         (&format!("/api/v1/passages/{id}/images/plate"), 404, ""),
         (&format!("/api/v1/passages/{id}/images/..%2f..%2fjournal.db"), 404, ""),
         ("/api/v1/cameras/nowhere/snapshot.jpg", 404, ""),
-        ("/api/v1/cameras/in/snapshot.jpg", 503, ""),
+        ("/api/v1/cameras/in/snapshot.jpg", 409, ""),
         ("/api/v1/nothing", 404, ""),
         ("//healthz", 404, ""),
         ("/readyz", 503, ""),

@@ -225,3 +225,29 @@ impl amslpr::api::Node for Nobody {
         amslpr::api::Done::Refused("there is nobody".to_owned())
     }
 }
+
+/// A frame with a plate makes nine notes, each with its two looks at the clock; at 25 frames a second of four cameras.
+#[test]
+#[ignore = "measures; by hand, on a release build"]
+fn measuring_costs_next_to_nothing() {
+    use amslpr::telemetry::{Meter, Span, Stage};
+    const ROUNDS: u32 = 2_000_000;
+    let (clock, meter) = (SystemClock::start(), Meter::default());
+    let began = clock.now();
+    for n in 0..ROUNDS {
+        let from = clock.now();
+        meter.note(&Span::of(Stage::Detect, from, clock.now()).for_frame(n.into()));
+    }
+    let each = clock.now().since(began) / ROUNDS;
+    let share = each.as_secs_f64() * 9.0 * 25.0 * 4.0 * 100.0;
+    println!(
+        "a note takes {each:?}; four cameras of 25 frames a second: {share:.4} % of a core (1 % or less)"
+    );
+    assert_eq!(meter.metered().times.count(), u64::from(ROUNDS));
+    let clock = SystemClock::start();
+    let began = clock.now();
+    for _ in 0..1000 {
+        std::hint::black_box(meter.metered());
+    }
+    println!("reading a meter takes {:?}", clock.now().since(began) / 1000);
+}
