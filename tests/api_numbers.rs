@@ -90,7 +90,7 @@ fn answers_come_in_time_whatever_the_size_of_the_journal() {
     match std::env::var_os("AMSLPR_JOURNAL") {
         // The same file, not a copy of it: it may be large.
         Some(large) => {
-            std::fs::hard_link(&large, &path).or_else(|_| std::fs::copy(&large, &path).map(drop)).unwrap()
+            std::fs::hard_link(&large, &path).or_else(|_| std::fs::copy(&large, &path).map(drop)).unwrap();
         }
         None => {
             let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
