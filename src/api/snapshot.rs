@@ -74,7 +74,10 @@ pub(super) async fn show(
                 "there is no running camera of this name; there is {known}"
             )));
         }
-        View::Nothing => return Err(Problem::busy("this camera gives no picture just now")),
+        View::Nothing => {
+            let why = "this camera gives no picture just now";
+            return Err(Problem::new(StatusCode::CONFLICT, "no-picture", why).after(1));
+        }
         View::Picture(frame) => frame,
     };
     let (taken, seq) = (frame.wall, frame.seq);

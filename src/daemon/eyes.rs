@@ -104,7 +104,7 @@ impl Eye {
             camera: captured,
             attention,
             window,
-            pool: origin.pool.clone(),
+            pool: origin.pool,
             unit,
             trigger,
             stats,
