@@ -241,7 +241,7 @@ const LOOKING: &[Table] = &[
             key("eager", "5", "The first so many looks at a plate are read as they come."),
             key(
                 "better",
-                "1.1",
+                "1.15",
                 "After those, a look must be this many times as high as the best one so far,",
             ),
             key("again-after", "\"400ms\"", "or so long must have passed since the last read."),

@@ -34,7 +34,7 @@ impl Default for Settings {
             min_height: 10.0,
             edge: 2.0,
             eager: 5,
-            better: 1.1,
+            better: 1.15,
             again_after: Duration::from_millis(400),
             max_reads: 40,
         }

@@ -10,7 +10,9 @@ trap 'poweroff -f' EXIT
 
 while read -r module; do insmod "/$module"; done </modules
 mkdir /data
-mount -t ext4 /dev/vda /data || { echo "FAILED: the disk cannot be mounted"; exit; }
+mount -t ext4 /dev/vda /data || { echo; echo "FAILED: the disk cannot be mounted"; exit; }
+# The firmware left the cursor in the middle of a line.
+echo
 said() { sed -n "s/.*\b$1=\([0-9,-]*\).*/\1/p" /proc/cmdline; }
 told=$(said told) cut=$(said cut) ranges=$(said ranges)
 export AMSLPR_TEST_JOURNAL=/data/journal.db
