@@ -104,10 +104,9 @@ fn answers_come_in_time_whatever_the_size_of_the_journal() {
             assert!(journal.writer().flush(http::LONG));
         }
     }
-    let config = format!(
-        "{}[evidence]\nenabled = true\npath = \"evidence\"\nkeep-free = \"1 MiB\"\n",
-        demo_camera("demo")
-    );
+    // One that never ends, for the daemon ends with its recordings.
+    let gone = "[[camera]]\nname = \"gone\"\n[camera.v4l2]\ndevice = \"/dev/video-not-there\"\n";
+    let config = format!("{}{gone}", demo_camera("demo"));
     let daemon = Daemon::start(folder.path(), &config, "rate = 100000\n");
     daemon.until("a daemon that answers", |daemon| {
         std::net::TcpStream::connect(("127.0.0.1", daemon.port)).is_ok()
