@@ -28,6 +28,12 @@ impl Moment {
         self.0
     }
 
+    /// So long ago; never before the clock's start.
+    #[must_use]
+    pub fn before(self, time: Duration) -> Self {
+        Self(self.0.saturating_sub(u64::try_from(time.as_micros()).unwrap_or(u64::MAX)))
+    }
+
     /// Time from `earlier` to here; zero if `earlier` is in fact later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(self.0.saturating_sub(earlier.0))
@@ -145,5 +151,7 @@ mod tests {
     #[test]
     fn time_since_the_future_is_zero() {
         assert_eq!(Moment::from_micros(5).since(Moment::from_micros(9)), Duration::ZERO);
+        assert_eq!(Moment::from_micros(5).before(Duration::from_micros(3)), Moment::from_micros(2));
+        assert_eq!(Moment::from_micros(5).before(Duration::MAX), Moment::ZERO);
     }
 }

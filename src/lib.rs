@@ -16,7 +16,8 @@
 //! votes over the reads of a track and turns it into one vehicle's visit, [`access`] decides about it.
 //! [`gate`] asks a gate to open, before anything is written down; [`journal`] keeps the fact (and, in the same
 //! transaction, the outbox row), [`publish`] delivers the outbox and hears what others ask for, which the daemon does.
-//! [`daemon`] is the only place where stages are built and joined; [`cli`] holds the words that people type.
+//! [`api`] answers whoever asks over HTTP; [`daemon`] is the only place where stages are built and joined, and where
+//! their meters ([`telemetry`]) are read; [`cli`] holds the words that people type.
 //!
 //! Start reading at [`daemon::pipeline`]: it is the whole chain for one camera, without threads.
 //!
@@ -24,11 +25,11 @@
 //!
 //! ```text
 //! floor 5   main.rs  cli/                               words the admin types
-//! floor 4   config/  daemon/                            reading, wiring, supervising, reporting
+//! floor 4   api/ > config/ > daemon/                    answering, reading, wiring, supervising, reporting
 //! floor 3   journal/  publish/  gate/                   record | tell | act  (strangers to each other)
 //! floor 2   capture/ > detect/ > track/ > read/ > passage/ > access/ > fact/   the one-way chain, and what it found
 //! floor 1   infer/                                      engines: what runs a network (infer/hailo/: on the NPU)
-//! floor 0   geometry clock shutdown mailbox backoff secret plate/ frame/         vocabulary and tools
+//! floor 0   geometry clock shutdown mailbox backoff secret telemetry/ plate/ frame/   vocabulary and tools
 //! ```
 //!
 //! A module uses lower floors and, on its own floor, only what stands to its left. `tests/architecture.rs` reads
@@ -38,9 +39,9 @@
 //!
 //! * Every stage is a pure core beside a thin shell: vote, decide, step, fit take time and inputs as arguments.
 //! * Frames move on threads through bounded mailboxes that forget the oldest; facts move on bounded queues that
-//!   forget nothing. Only the rim (RTSP, MQTT, signals) is async.
-//! * Nobody below [`config`] knows TOML; only [`journal`], [`publish`], [`config`], [`cli`] and the daemon's health
-//!   report serialise, from types of their own, converted by hand.
+//!   forget nothing. Only the rim (RTSP, MQTT, HTTP, signals) is async.
+//! * Nobody below [`config`] knows TOML; only [`journal`], [`publish`], [`config`], [`api`], [`cli`] and the
+//!   daemon's health report serialise, from types of their own, converted by hand.
 //! * What is particular to a network stands in its description ([`infer::model`]), never in code.
 //! * Wall time only where people read it; everything else computes with [`clock::Moment`].
 //! * Nothing that comes from outside (a file, a camera, a broker, a list) can panic the program, fill its memory or
@@ -57,6 +58,7 @@
 //! network file plus its description.
 
 pub mod access;
+pub mod api;
 pub mod backoff;
 pub mod capture;
 pub mod cli;
@@ -77,4 +79,5 @@ pub mod publish;
 pub mod read;
 pub mod secret;
 pub mod shutdown;
+pub mod telemetry;
 pub mod track;

@@ -16,7 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["infer"],
     &["capture", "detect", "track", "read", "passage", "access", "fact"],
     &["journal", "publish", "gate"],
-    &["config", "daemon"],
+    &["api", "config", "daemon"],
     &["cli"],
 ];
 

@@ -81,7 +81,7 @@ fn truth_without_a_picture_and_pictures_without_truth_are_reported() {
     let output = eval(&truth, folder.path(), &[]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    for part in ["truth.jsonl:4:", "broken.jpg", "gone.jpg", "1 pictures have no line"] {
+    for part in ["truth.jsonl:4:", "broken.jpg", "gone.jpg", "pictures without a line in the truth file: 1"] {
         assert!(said.contains(part), "expected {part:?} in: {said}");
     }
     assert!(String::from_utf8_lossy(&output.stdout).contains("extra"));

@@ -8,9 +8,10 @@ cd "$(dirname "$0")/.."
 build="build-essential ca-certificates curl git pkg-config libclang-dev
   libavcodec-dev libavformat-dev libavutil-dev libleptonica-dev libtesseract-dev tesseract-ocr-eng
   libsqlite3-dev libsystemd-dev"
-# For the tests: clips, a real broker and its certificates, a real RTSP server, the messages' validator, the templates
+# For the tests: clips, a real broker and its certificates, a real RTSP server, the messages' validator, the templates,
+# a real Prometheus
 test="ffmpeg mosquitto openssl python3 python3-venv python3-jinja2 python3-jsonschema python3-gi gir1.2-gst-rtsp-server-1.0
-  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly"
+  gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly prometheus"
 
 as_root() {
 	if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi

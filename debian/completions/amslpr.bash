@@ -46,6 +46,9 @@ _amslpr() {
             amslpr,journal)
                 cmd="amslpr__subcmd__journal"
                 ;;
+            amslpr,maintain)
+                cmd="amslpr__subcmd__maintain"
+                ;;
             amslpr,passages)
                 cmd="amslpr__subcmd__passages"
                 ;;
@@ -67,6 +70,9 @@ _amslpr() {
             amslpr,status)
                 cmd="amslpr__subcmd__status"
                 ;;
+            amslpr__subcmd__bench,capacity)
+                cmd="amslpr__subcmd__bench__subcmd__capacity"
+                ;;
             amslpr__subcmd__bench,decide)
                 cmd="amslpr__subcmd__bench__subcmd__decide"
                 ;;
@@ -82,11 +88,23 @@ _amslpr() {
             amslpr__subcmd__bench,journal)
                 cmd="amslpr__subcmd__bench__subcmd__journal"
                 ;;
+            amslpr__subcmd__bench,pipeline)
+                cmd="amslpr__subcmd__bench__subcmd__pipeline"
+                ;;
             amslpr__subcmd__bench,preprocess)
                 cmd="amslpr__subcmd__bench__subcmd__preprocess"
                 ;;
-            amslpr__subcmd__bench,read)
-                cmd="amslpr__subcmd__bench__subcmd__read"
+            amslpr__subcmd__bench,publish)
+                cmd="amslpr__subcmd__bench__subcmd__publish"
+                ;;
+            amslpr__subcmd__bench,read-batch)
+                cmd="amslpr__subcmd__bench__subcmd__read__subcmd__batch"
+                ;;
+            amslpr__subcmd__bench,read-single)
+                cmd="amslpr__subcmd__bench__subcmd__read__subcmd__single"
+                ;;
+            amslpr__subcmd__bench__subcmd__help,capacity)
+                cmd="amslpr__subcmd__bench__subcmd__help__subcmd__capacity"
                 ;;
             amslpr__subcmd__bench__subcmd__help,decide)
                 cmd="amslpr__subcmd__bench__subcmd__help__subcmd__decide"
@@ -103,11 +121,20 @@ _amslpr() {
             amslpr__subcmd__bench__subcmd__help,journal)
                 cmd="amslpr__subcmd__bench__subcmd__help__subcmd__journal"
                 ;;
+            amslpr__subcmd__bench__subcmd__help,pipeline)
+                cmd="amslpr__subcmd__bench__subcmd__help__subcmd__pipeline"
+                ;;
             amslpr__subcmd__bench__subcmd__help,preprocess)
                 cmd="amslpr__subcmd__bench__subcmd__help__subcmd__preprocess"
                 ;;
-            amslpr__subcmd__bench__subcmd__help,read)
-                cmd="amslpr__subcmd__bench__subcmd__help__subcmd__read"
+            amslpr__subcmd__bench__subcmd__help,publish)
+                cmd="amslpr__subcmd__bench__subcmd__help__subcmd__publish"
+                ;;
+            amslpr__subcmd__bench__subcmd__help,read-batch)
+                cmd="amslpr__subcmd__bench__subcmd__help__subcmd__read__subcmd__batch"
+                ;;
+            amslpr__subcmd__bench__subcmd__help,read-single)
+                cmd="amslpr__subcmd__bench__subcmd__help__subcmd__read__subcmd__single"
                 ;;
             amslpr__subcmd__config,defaults)
                 cmd="amslpr__subcmd__config__subcmd__defaults"
@@ -193,6 +220,9 @@ _amslpr() {
             amslpr__subcmd__help,journal)
                 cmd="amslpr__subcmd__help__subcmd__journal"
                 ;;
+            amslpr__subcmd__help,maintain)
+                cmd="amslpr__subcmd__help__subcmd__maintain"
+                ;;
             amslpr__subcmd__help,passages)
                 cmd="amslpr__subcmd__help__subcmd__passages"
                 ;;
@@ -214,6 +244,9 @@ _amslpr() {
             amslpr__subcmd__help,status)
                 cmd="amslpr__subcmd__help__subcmd__status"
                 ;;
+            amslpr__subcmd__help__subcmd__bench,capacity)
+                cmd="amslpr__subcmd__help__subcmd__bench__subcmd__capacity"
+                ;;
             amslpr__subcmd__help__subcmd__bench,decide)
                 cmd="amslpr__subcmd__help__subcmd__bench__subcmd__decide"
                 ;;
@@ -226,11 +259,20 @@ _amslpr() {
             amslpr__subcmd__help__subcmd__bench,journal)
                 cmd="amslpr__subcmd__help__subcmd__bench__subcmd__journal"
                 ;;
+            amslpr__subcmd__help__subcmd__bench,pipeline)
+                cmd="amslpr__subcmd__help__subcmd__bench__subcmd__pipeline"
+                ;;
             amslpr__subcmd__help__subcmd__bench,preprocess)
                 cmd="amslpr__subcmd__help__subcmd__bench__subcmd__preprocess"
                 ;;
-            amslpr__subcmd__help__subcmd__bench,read)
-                cmd="amslpr__subcmd__help__subcmd__bench__subcmd__read"
+            amslpr__subcmd__help__subcmd__bench,publish)
+                cmd="amslpr__subcmd__help__subcmd__bench__subcmd__publish"
+                ;;
+            amslpr__subcmd__help__subcmd__bench,read-batch)
+                cmd="amslpr__subcmd__help__subcmd__bench__subcmd__read__subcmd__batch"
+                ;;
+            amslpr__subcmd__help__subcmd__bench,read-single)
+                cmd="amslpr__subcmd__help__subcmd__bench__subcmd__read__subcmd__single"
                 ;;
             amslpr__subcmd__help__subcmd__config,defaults)
                 cmd="amslpr__subcmd__help__subcmd__config__subcmd__defaults"
@@ -261,9 +303,6 @@ _amslpr() {
                 ;;
             amslpr__subcmd__help__subcmd__journal,health)
                 cmd="amslpr__subcmd__help__subcmd__journal__subcmd__health"
-                ;;
-            amslpr__subcmd__help__subcmd__journal,maintain)
-                cmd="amslpr__subcmd__help__subcmd__journal__subcmd__maintain"
                 ;;
             amslpr__subcmd__help__subcmd__journal,restore)
                 cmd="amslpr__subcmd__help__subcmd__journal__subcmd__restore"
@@ -310,9 +349,6 @@ _amslpr() {
             amslpr__subcmd__journal,help)
                 cmd="amslpr__subcmd__journal__subcmd__help"
                 ;;
-            amslpr__subcmd__journal,maintain)
-                cmd="amslpr__subcmd__journal__subcmd__maintain"
-                ;;
             amslpr__subcmd__journal,restore)
                 cmd="amslpr__subcmd__journal__subcmd__restore"
                 ;;
@@ -333,9 +369,6 @@ _amslpr() {
                 ;;
             amslpr__subcmd__journal__subcmd__help,help)
                 cmd="amslpr__subcmd__journal__subcmd__help__subcmd__help"
-                ;;
-            amslpr__subcmd__journal__subcmd__help,maintain)
-                cmd="amslpr__subcmd__journal__subcmd__help__subcmd__maintain"
                 ;;
             amslpr__subcmd__journal__subcmd__help,restore)
                 cmd="amslpr__subcmd__journal__subcmd__help__subcmd__restore"
@@ -404,7 +437,7 @@ _amslpr() {
 
     case "${cmd}" in
         amslpr)
-            opts="-h -V --help --version read run status passages journal explain plates check config doctor aim record replay gate eval bench help"
+            opts="-h -V --help --version read run status passages journal maintain explain plates check config doctor aim record replay gate eval bench help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -448,7 +481,7 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__bench)
-            opts="-n -h -V --iterations --json --help --version preprocess detect read image decide journal help"
+            opts="-n -h -V --iterations --json --baseline --help --version preprocess detect read-single read-batch image pipeline decide journal publish capacity help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -462,6 +495,76 @@ _amslpr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__bench__subcmd__capacity)
+            opts="-n -h -V --fps --for --dir --engine --precision --threads --models --regions --host --port --iterations --json --baseline --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --fps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --engine)
+                    COMPREPLY=($(compgen -W "hailo onnxruntime cpu tesseract" -- "${cur}"))
+                    return 0
+                    ;;
+                --precision)
+                    COMPREPLY=($(compgen -W "float int8" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --models)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --regions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --iterations)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -470,7 +573,7 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__bench__subcmd__decide)
-            opts="-n -h -V --entries --iterations --json --help --version"
+            opts="-n -h -V --entries --iterations --json --baseline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -488,6 +591,10 @@ _amslpr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -496,14 +603,22 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__bench__subcmd__detect)
-            opts="-n -h -V --engine --threads --models --regions --iterations --json --help --version"
+            opts="-n -h -V --concurrency --engine --precision --threads --models --regions --iterations --json --baseline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --engine)
-                    COMPREPLY=($(compgen -W "hailo cpu tesseract" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "hailo onnxruntime cpu tesseract" -- "${cur}"))
+                    return 0
+                    ;;
+                --precision)
+                    COMPREPLY=($(compgen -W "float int8" -- "${cur}"))
                     return 0
                     ;;
                 --threads)
@@ -526,6 +641,10 @@ _amslpr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -534,8 +653,22 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__bench__subcmd__help)
-            opts="preprocess detect read image decide journal help"
+            opts="preprocess detect read-single read-batch image pipeline decide journal publish capacity help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__bench__subcmd__help__subcmd__capacity)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -617,6 +750,20 @@ _amslpr() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        amslpr__subcmd__bench__subcmd__help__subcmd__pipeline)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         amslpr__subcmd__bench__subcmd__help__subcmd__preprocess)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -631,7 +778,35 @@ _amslpr() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        amslpr__subcmd__bench__subcmd__help__subcmd__read)
+        amslpr__subcmd__bench__subcmd__help__subcmd__publish)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__bench__subcmd__help__subcmd__read__subcmd__batch)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__bench__subcmd__help__subcmd__read__subcmd__single)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -646,14 +821,22 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__bench__subcmd__image)
-            opts="-n -h -V --engine --threads --models --regions --iterations --json --help --version"
+            opts="-n -h -V --concurrency --engine --precision --threads --models --regions --iterations --json --baseline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --engine)
-                    COMPREPLY=($(compgen -W "hailo cpu tesseract" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "hailo onnxruntime cpu tesseract" -- "${cur}"))
+                    return 0
+                    ;;
+                --precision)
+                    COMPREPLY=($(compgen -W "float int8" -- "${cur}"))
                     return 0
                     ;;
                 --threads)
@@ -676,6 +859,10 @@ _amslpr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -684,7 +871,7 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__bench__subcmd__journal)
-            opts="-n -h -V --rows --dir --iterations --json --help --version"
+            opts="-n -h -V --rows --dir --iterations --json --baseline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -706,6 +893,72 @@ _amslpr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__bench__subcmd__pipeline)
+            opts="-n -h -V --fps --for --dir --engine --precision --threads --models --regions --cameras --every --iterations --json --baseline --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --fps)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --for)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --engine)
+                    COMPREPLY=($(compgen -W "hailo onnxruntime cpu tesseract" -- "${cur}"))
+                    return 0
+                    ;;
+                --precision)
+                    COMPREPLY=($(compgen -W "float int8" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --models)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --regions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cameras)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --iterations)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -714,7 +967,7 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__bench__subcmd__preprocess)
-            opts="-n -h -V --iterations --json --help --version"
+            opts="-n -h -V --iterations --json --baseline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -728,6 +981,10 @@ _amslpr() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -735,15 +992,57 @@ _amslpr() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        amslpr__subcmd__bench__subcmd__read)
-            opts="-n -h -V --engine --threads --models --regions --iterations --json --help --version"
+        amslpr__subcmd__bench__subcmd__publish)
+            opts="-n -h -V --host --port --dir --iterations --json --baseline --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --port)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --iterations)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__bench__subcmd__read__subcmd__batch)
+            opts="-n -h -V --engine --precision --threads --models --regions --iterations --json --baseline --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --engine)
-                    COMPREPLY=($(compgen -W "hailo cpu tesseract" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "hailo onnxruntime cpu tesseract" -- "${cur}"))
+                    return 0
+                    ;;
+                --precision)
+                    COMPREPLY=($(compgen -W "float int8" -- "${cur}"))
                     return 0
                     ;;
                 --threads)
@@ -763,6 +1062,60 @@ _amslpr() {
                     return 0
                     ;;
                 -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__bench__subcmd__read__subcmd__single)
+            opts="-n -h -V --concurrency --engine --precision --threads --models --regions --iterations --json --baseline --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --engine)
+                    COMPREPLY=($(compgen -W "hailo onnxruntime cpu tesseract" -- "${cur}"))
+                    return 0
+                    ;;
+                --precision)
+                    COMPREPLY=($(compgen -W "float int8" -- "${cur}"))
+                    return 0
+                    ;;
+                --threads)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --models)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --regions)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --iterations)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1004,7 +1357,7 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__eval)
-            opts="-h -V --truth --truth-boxes --sheet --json --engine --threads --models --regions --help --version"
+            opts="-h -V --truth --truth-boxes --sheet --json --engine --precision --threads --models --regions --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1019,7 +1372,11 @@ _amslpr() {
                     return 0
                     ;;
                 --engine)
-                    COMPREPLY=($(compgen -W "hailo cpu tesseract" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "hailo onnxruntime cpu tesseract" -- "${cur}"))
+                    return 0
+                    ;;
+                --precision)
+                    COMPREPLY=($(compgen -W "float int8" -- "${cur}"))
                     return 0
                     ;;
                 --threads)
@@ -1174,7 +1531,7 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__help)
-            opts="read run status passages journal explain plates check config doctor aim record replay gate eval bench help"
+            opts="read run status passages journal maintain explain plates check config doctor aim record replay gate eval bench help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1202,8 +1559,22 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__help__subcmd__bench)
-            opts="preprocess detect read image decide journal"
+            opts="preprocess detect read-single read-batch image pipeline decide journal publish capacity"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__help__subcmd__bench__subcmd__capacity)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1271,6 +1642,20 @@ _amslpr() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        amslpr__subcmd__help__subcmd__bench__subcmd__pipeline)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         amslpr__subcmd__help__subcmd__bench__subcmd__preprocess)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1285,7 +1670,35 @@ _amslpr() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        amslpr__subcmd__help__subcmd__bench__subcmd__read)
+        amslpr__subcmd__help__subcmd__bench__subcmd__publish)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__help__subcmd__bench__subcmd__read__subcmd__batch)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__help__subcmd__bench__subcmd__read__subcmd__single)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1482,7 +1895,7 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__help__subcmd__journal)
-            opts="verify backup restore export health maintain erase"
+            opts="verify backup restore export health erase"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1551,20 +1964,6 @@ _amslpr() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        amslpr__subcmd__help__subcmd__journal__subcmd__maintain)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         amslpr__subcmd__help__subcmd__journal__subcmd__restore)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -1582,6 +1981,20 @@ _amslpr() {
         amslpr__subcmd__help__subcmd__journal__subcmd__verify)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__help__subcmd__maintain)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1804,7 +2217,7 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__journal)
-            opts="-h -V --config --journal --help --version verify backup restore export health maintain erase help"
+            opts="-h -V --config --journal --help --version verify backup restore export health erase help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1954,7 +2367,7 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__journal__subcmd__help)
-            opts="verify backup restore export health maintain erase help"
+            opts="verify backup restore export health erase help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2037,20 +2450,6 @@ _amslpr() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        amslpr__subcmd__journal__subcmd__help__subcmd__maintain)
-            opts=""
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
         amslpr__subcmd__journal__subcmd__help__subcmd__restore)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -2072,28 +2471,6 @@ _amslpr() {
                 return 0
             fi
             case "${prev}" in
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        amslpr__subcmd__journal__subcmd__maintain)
-            opts="-h -V --config --journal --help --version"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --config)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --journal)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2131,6 +2508,40 @@ _amslpr() {
             fi
             case "${prev}" in
                 --head)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --journal)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__maintain)
+            opts="-h -V --only --backup --rate --json --config --journal --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --only)
+                    COMPREPLY=($(compgen -W "check erase tidy backup" -- "${cur}"))
+                    return 0
+                    ;;
+                --backup)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rate)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2214,7 +2625,7 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__plates__subcmd__add)
-            opts="-h -V --note --from --until --uses --lasts --schedule --config --help --version"
+            opts="-h -V --note --from --until --uses --lasts --schedule --replace --config --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2546,7 +2957,7 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__read)
-            opts="-h -V --json --annotate --engine --threads --models --regions --help --version"
+            opts="-h -V --json --annotate --engine --precision --threads --models --regions --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2557,7 +2968,11 @@ _amslpr() {
                     return 0
                     ;;
                 --engine)
-                    COMPREPLY=($(compgen -W "hailo cpu tesseract" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "hailo onnxruntime cpu tesseract" -- "${cur}"))
+                    return 0
+                    ;;
+                --precision)
+                    COMPREPLY=($(compgen -W "float int8" -- "${cur}"))
                     return 0
                     ;;
                 --threads)
@@ -2650,12 +3065,16 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__status)
-            opts="-h -V --json --config --socket --help --version"
+            opts="-h -V --json --watch --stages --config --socket --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --watch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -89,6 +89,7 @@ impl Camera {
             refusals: Backoff::new(care.refused),
             proven: false,
             watch: care.watch.clone().map(Watch::new),
+            paced: matches!(delivery, Delivery::Latest(_)),
         };
         let name = format!("camera {}", origin.camera);
         // Linux shows 15 bytes of a thread's name; the rest is for panics and debuggers.
@@ -133,6 +134,8 @@ struct Run {
     /// It has worked since it broke last.
     proven: bool,
     watch: Option<Watch>,
+    /// Its pictures come when they are taken, and not as fast as somebody looks at them.
+    paced: bool,
 }
 
 /// Why one opening of the source was over.
@@ -202,6 +205,7 @@ impl Run {
             if self.stop.is_stopped() {
                 return Over::Stopped;
             }
+            let asked = self.origin.clock.now();
             match stream.next(&self.stop) {
                 Ok(Some(frame)) => {
                     let now = self.origin.clock.now();
@@ -219,6 +223,8 @@ impl Run {
                         stats.rested_picture();
                         continue;
                     }
+                    let began = if self.paced { frame.captured } else { asked };
+                    stats.captured(frame.seq, began, self.origin.clock.now());
                     match self.sender.send(frame, || self.stop.is_stopped()) {
                         Sent::Kept => stats.delivered_picture(self.origin.clock.now(), false),
                         Sent::Forgot => stats.delivered_picture(self.origin.clock.now(), true),

@@ -168,6 +168,10 @@ impl Clip {
         }
     }
 
+    fn is_picture_broken(&self) -> bool {
+        self.picture.is_corrupt() || self.picture.has_decode_errors()
+    }
+
     fn count_broken(&self, what: &str) {
         if self.origin.stats.broke_picture() {
             let broken = self.origin.stats.counts().broken;
@@ -227,6 +231,7 @@ impl Clip {
 
 impl Stream for Clip {
     fn next(&mut self, stop: &Stop) -> Result<Option<Frame>, CaptureError> {
+        let mut began = self.origin.clock.now();
         while !stop.is_stopped() {
             if self.progress.over {
                 return self.finish();
@@ -234,9 +239,11 @@ impl Stream for Clip {
             match self.decoder.receive_frame(&mut self.picture) {
                 Ok(()) => {
                     let seq = self.origin.stats.saw_picture();
+                    let (well, now) = (!self.is_picture_broken(), self.origin.clock.now());
+                    self.origin.stats.decoded(seq, std::mem::replace(&mut began, now), now, well);
                     let at = self.time_of_picture();
                     self.progress.frames += 1;
-                    if self.picture.is_corrupt() || self.picture.has_decode_errors() {
+                    if !well {
                         self.count_broken("frame");
                         continue;
                     }

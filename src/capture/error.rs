@@ -6,7 +6,7 @@ use crate::geometry::Size;
 
 /// A fault and where it happened.
 #[derive(Debug, thiserror::Error)]
-#[error("{place}: {fault}")]
+#[error("{place}: {fault}{}", if self.is_unplugged() { ", and that the device is plugged in" } else { "" })]
 pub struct CaptureError {
     /// File, device or address.
     pub place: String,
@@ -84,6 +84,10 @@ impl CaptureError {
         Self::new(place, fault)
     }
 
+    fn is_unplugged(&self) -> bool {
+        matches!(self.fault, Fault::Missing) && self.place.starts_with("/dev/")
+    }
+
     pub fn retry(&self) -> Retry {
         match self.fault {
             Fault::Missing
@@ -109,7 +113,7 @@ impl CaptureError {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing => f.write_str("does not exist; check the path, and that the device is plugged in"),
+            Self::Missing => f.write_str("does not exist; check the path"),
             Self::Denied => f.write_str(
                 "permission denied; the user that runs amslpr must be allowed to read it (cameras: group `video`)",
             ),

@@ -53,7 +53,10 @@ impl Stream for Folder {
             let seq = self.origin.stats.saw_picture();
             let at = self.next;
             self.next += self.interval;
-            match still::load(&path, &self.settings) {
+            let began = self.origin.clock.now();
+            let loaded = still::load(&path, &self.settings);
+            self.origin.stats.decoded(seq, began, self.origin.clock.now(), loaded.is_ok());
+            match loaded {
                 Ok(picture) => {
                     if !self.timeline.wait_for(at, &*self.origin.clock, stop) {
                         return Ok(None);

@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use super::Condition;
-use crate::clock::Moment;
+use crate::{
+    clock::Moment,
+    telemetry::{Meter, Metered, Span, Stage},
+};
 
 /// How a camera is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +41,8 @@ pub struct CameraStats {
     state: AtomicU8,
     condition: AtomicU8,
     last_error: Mutex<Option<String>>,
+    capture: Meter,
+    decode: Meter,
 }
 
 /// The counters at one moment.
@@ -76,6 +81,11 @@ impl CameraStats {
         }
     }
 
+    /// Its stages' times, in their order.
+    pub fn metered(&self) -> [(Stage, Metered); 2] {
+        [(Stage::Capture, self.capture.metered()), (Stage::Decode, self.decode.metered())]
+    }
+
     pub fn state(&self) -> CameraState {
         match self.state.load(Ordering::Acquire) {
             0 => CameraState::Starting,
@@ -106,6 +116,16 @@ impl CameraStats {
     /// The last thing that went wrong, in words for people.
     pub fn last_error(&self) -> Option<String> {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A picture that was taken (or asked for) at `began` is about to be handed on.
+    pub(crate) fn captured(&self, seq: u64, began: Moment, ended: Moment) {
+        self.capture.note(&Span::of(Stage::Capture, began, ended).for_frame(seq));
+    }
+
+    /// A picture was decoded, or could not be.
+    pub(crate) fn decoded(&self, seq: u64, began: Moment, ended: Moment, well: bool) {
+        self.decode.note(&Span::of(Stage::Decode, began, ended).for_frame(seq).ended_well(well));
     }
 
     /// A picture came from the camera, whatever becomes of it: its number.

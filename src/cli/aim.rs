@@ -66,17 +66,19 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let mut chain = networks.chain(Arc::clone(&clock))?;
     let origin = Origin::new(camera.id.clone(), Arc::clone(&clock), BUFFERS);
     let source = daemon::camera_source(&camera, origin.clone()).map_err(anyhow::Error::msg)?;
-    println!(
+    tell!(
         "{}, at {} km/h: expose for {} or less",
         source.describe(),
         args.speed,
         fraction(aim::shutter(args.speed))
-    );
+    )?;
     let (running, frames) = Camera::start(source, &origin, Delivery::Latest(1), &Care::default())?;
     let mut out = std::io::stdout();
     let live = out.is_terminal();
-    let mut last: Option<(Frame, Vec<Sighting>)> = None;
-    let mut worst_of_best = None;
+    // The look that was graded best, its grade and confidence; before the first plate, the newest picture.
+    let mut kept: Option<(Frame, Vec<Sighting>)> = None;
+    let mut best_yet: Option<(Grade, f32)> = None;
+    let (mut looks, mut with_plate) = (0_u32, 0_u32);
     let end = args.span.map(|span| clock.now() + span);
     loop {
         if end.is_some_and(|end| clock.now() >= end) {
@@ -87,12 +89,22 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
                 let began = clock.now();
                 let plates = look(&mut chain, &frame)?;
                 let best = best(&frame, &plates)?;
-                if let Some(findings) = &best {
-                    let grade = aim::grade(findings);
-                    worst_of_best = Some(worst_of_best.map_or(grade, |best: Grade| best.min(grade)));
-                }
+                looks += 1;
+                with_plate += u32::from(best.is_some());
                 say(&mut out, live, best.as_deref(), frame.size)?;
-                last = Some((frame, plates));
+                let sure = plates.iter().map(|seen| seen.confidence().value()).fold(0.0, f32::max);
+                let this = best.map(|findings| (aim::grade(&findings), sure));
+                let is_better = match (this, best_yet) {
+                    (Some((grade, sure)), Some((best, surest))) => {
+                        grade < best || (grade == best && sure > surest)
+                    }
+                    (this, None) => this.is_some() || kept.is_none(),
+                    (None, Some(_)) => false,
+                };
+                if is_better {
+                    best_yet = this;
+                    kept = Some((frame, plates));
+                }
                 clock.sleep(EVERY.saturating_sub(clock.now().since(began)));
             }
             Received::Nothing => {
@@ -104,20 +116,23 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     drop(running);
     if let Some(path) = &args.out {
-        let (frame, plates) = last.as_ref().context("there was no picture that could be written")?;
+        let (frame, plates) = kept.as_ref().context("there was no picture that could be written")?;
         let mut picture = convert::to_rgb(frame)?;
         let hidden = plates.iter().map(|seen| Sighting { read: None, formatted: None, ..seen.clone() });
         // A plate's text is personal data; its box is not.
         let shown: Vec<_> = if config.log.plates { plates.clone() } else { hidden.collect() };
         annotate::paint(&mut picture, &shown);
         annotate::save(&picture, path)?;
-        println!("{} shows the last picture", path.display());
+        tell!("{} shows the best look", path.display())?;
     }
-    Ok(match worst_of_best {
-        Some(Grade::Pass | Grade::Fair) => Exit::Success,
-        Some(Grade::Fail) => Exit::Failure,
+    if let Some((grade, _)) = best_yet {
+        tell!("a plate in {with_plate} of {looks} looks; the best of them: {}", grade.as_str())?;
+    }
+    Ok(match best_yet {
+        Some((Grade::Pass | Grade::Fair, _)) => Exit::Success,
+        Some((Grade::Fail, _)) => Exit::Failure,
         None => {
-            println!("no plate was seen: hold one up where vehicles will stand, or park a car there");
+            tell!("no plate was seen: hold one up where vehicles will stand, or park a car there")?;
             Exit::Failure
         }
     })

@@ -217,16 +217,16 @@ fn pipeline(clip: &Clip, cameras: u32, every: bool) -> anyhow::Result<Vec<Measur
 fn print(measured: &[Measured], json: bool) -> anyhow::Result<()> {
     if json {
         for m in measured {
-            println!("{}", serde_json::to_string(m)?);
+            tell!("{}", serde_json::to_string(m)?)?;
         }
         return Ok(());
     }
     let heads = ["mean ms", "median ms", "p95 ms", "per second", "allocs"];
     let [mean, median, p95, per_second, allocations] = heads;
     let change = if measured.iter().any(|m| m.before.is_some()) { "   change" } else { "" };
-    println!("  {:<44} {mean:>9} {median:>9} {p95:>9} {per_second:>10} {allocations:>8}{change}", "");
+    tell!("  {:<44} {mean:>9} {median:>9} {p95:>9} {per_second:>10} {allocations:>8}{change}", "")?;
     for m in measured {
-        println!("{m}");
+        tell!("{m}")?;
     }
     Ok(())
 }

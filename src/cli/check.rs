@@ -29,13 +29,13 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         Err(report) => (report, None),
     };
     if args.json {
-        println!("{}", report.to_json());
+        tell!("{}", report.to_json())?;
     } else {
         report.print();
     }
     let Some(config) = config else { return Ok(Exit::Configuration) };
     if !args.json {
-        println!("{}: no errors", args.config.display());
+        tell!("{}: no errors", args.config.display())?;
     }
     Ok(if answers(&config, args) { Exit::Success } else { Exit::Failure })
 }
@@ -45,6 +45,7 @@ fn answers(config: &Config, args: &Args) -> bool {
     let mut findings = examine::networks(Some(config));
     if !args.offline {
         findings.extend(reach::all(config, &Board::default()));
+        findings.push(doctor::npu(&config.engine.order));
     }
     findings.retain(|finding| finding.verdict != Verdict::Good);
     for finding in &findings {

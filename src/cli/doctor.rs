@@ -26,6 +26,7 @@ use crate::{
         examine, reach,
     },
     infer::{
+        EngineKind,
         hailo::{
             self,
             examine::{self as examine_hailo, Finding, System, Verdict},
@@ -120,20 +121,26 @@ fn general(file: &Path) -> anyhow::Result<Exit> {
     findings.extend(examine::permissions(file));
     findings.extend(examine::networks(config.as_ref()));
     findings.extend(config.iter().flat_map(|config| reach::all(config, &board)));
-    findings.push(npu());
+    findings.push(npu(config.as_ref().map_or(&[], |config| &config.engine.order)));
     findings.push(service(file));
     findings.iter().for_each(print);
     let is_bad = findings.iter().any(|finding| finding.verdict == Verdict::Bad);
     Ok(if is_bad && exit == Exit::Success { Exit::Failure } else { exit })
 }
 
-/// Whether a closer look at a Hailo is worth it.
-fn npu() -> Finding {
+/// Whether a closer look at a Hailo is worth it, and whether anything else does the work without one.
+pub(super) fn npu(order: &[EngineKind]) -> Finding {
     let slot = examine_hailo::outside(&hailo::Settings::default(), &System::default(), 0).into_iter().next();
     match slot {
         Some(slot) if slot.verdict != Verdict::Bad => {
             Finding::good("hailo", format!("{}; `amslpr doctor hailo` looks closer", slot.detail))
         }
+        _ if *order == [EngineKind::Hailo] => Finding::of(
+            Verdict::Bad,
+            "hailo",
+            "none on the PCI bus, and the order names no other engine".to_owned(),
+            "engine.order = [\"hailo\", \"cpu\"] lets the CPU do the work",
+        ),
         _ => Finding::good("hailo", "none on the PCI bus: the CPU does the work"),
     }
 }
@@ -183,7 +190,7 @@ fn settings(args: &HailoArgs) -> anyhow::Result<Result<hailo::Settings, Exit>> {
             }
         }
     } else if !args.inside {
-        println!("{}: not there; looking with the built-in settings", args.config.display());
+        tell!("{}: not there; looking with the built-in settings", args.config.display())?;
     }
     let wanted = found.as_ref().map(daemon::chain_settings).unwrap_or_default();
     let mut settings = wanted.hailo.settings.clone();
@@ -247,14 +254,14 @@ fn in_a_process_of_its_own(args: &HailoArgs, clock: &dyn Clock) -> anyhow::Resul
     })
 }
 
+/// A closed stdout leaves nobody to tell; the verdict stands.
 pub(super) fn print(finding: &Finding) {
     let word = match finding.verdict {
         Verdict::Good => "ok",
         Verdict::Doubtful => "hm",
         Verdict::Bad => "BAD",
     };
-    println!("{word:<4} {:<12} {}", finding.what, finding.detail);
-    if let Some(advice) = &finding.advice {
-        println!("     {:<12} > {advice}", "");
-    }
+    let advice =
+        finding.advice.iter().map(|advice| format!("\n     {:<12} > {advice}", "")).collect::<String>();
+    let _ = tell!("{word:<4} {:<12} {}{advice}", finding.what, finding.detail);
 }

@@ -57,6 +57,8 @@ struct Report {
     errors: Vec<ErrorReport>,
     problems: Vec<String>,
     truth_without_image: Vec<String>,
+    /// Described, and in folders that were not asked for.
+    truth_elsewhere: usize,
     images_without_truth: usize,
 }
 
@@ -164,6 +166,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         errors,
         problems,
         truth_without_image: known.without_image,
+        truth_elsewhere: known.elsewhere,
         images_without_truth: known.without_truth.len(),
     };
     print(args.json, &report)?;
@@ -235,6 +238,9 @@ fn print(json: bool, report: &Report) -> anyhow::Result<()> {
         };
         writeln!(out, "  {:<12}  {:<12}  {}", error.truth, read, error.image)?;
     }
+    if report.all.pictures == 0 {
+        writeln!(out, "  no picture was looked at")?;
+    }
     writeln!(
         out,
         "\n  {:<16} {:>8} {:>7} {:>7} {:>7} {:>7} {:>7} {:>7} {:>9} {:>8}",
@@ -260,9 +266,15 @@ fn print(json: bool, report: &Report) -> anyhow::Result<()> {
     for problem in &report.problems {
         eprintln!("amslpr: {problem}");
     }
+    if report.truth_elsewhere > 0 {
+        eprintln!(
+            "amslpr: left out, because they describe pictures of other folders: {} lines",
+            report.truth_elsewhere
+        );
+    }
     listed("lines of the truth file name a picture that is not there", &report.truth_without_image);
     if report.images_without_truth > 0 {
-        eprintln!("amslpr: {} pictures have no line in the truth file", report.images_without_truth);
+        eprintln!("amslpr: pictures without a line in the truth file: {}", report.images_without_truth);
     }
     Ok(())
 }

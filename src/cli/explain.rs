@@ -155,7 +155,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     };
     let explanation = explain(&mut reader, id, &config, path)?;
     if args.json {
-        println!("{}", serde_json::to_string(&explanation)?);
+        tell!("{}", serde_json::to_string(&explanation)?)?;
     } else {
         page::print(&explanation)?;
     }

@@ -65,7 +65,7 @@ fn open(args: &Open) -> anyhow::Result<Exit> {
     let request = Request::GateOpen { gate: args.gate.clone(), reason: args.reason.clone(), name };
     let reply = ask(&socket, &request, PATIENCE)?;
     if reply.ok {
-        println!("{}", reply.text);
+        tell!("{}", reply.text)?;
         return Ok(Exit::Success);
     }
     eprintln!("amslpr: {}", reply.text);
@@ -98,7 +98,10 @@ fn release(args: &Release) -> Exit {
     let clock = SystemClock::start();
     for wiring in &lines {
         match gate::bring_to_rest(wiring, |time| clock.sleep(time)) {
-            Ok(()) => println!("{} is at rest", wiring.address),
+            Ok(()) => {
+                // The other lines come first: whoever closed our output does not keep them from resting.
+                let _ = tell!("{} is at rest", wiring.address);
+            }
             Err(error) => failed(format!("{} may be switched on: {error}", wiring.address)),
         }
     }

@@ -105,13 +105,13 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         What::Verify { head, .. } => return verify(&care::verify(path)?, head.as_deref(), path),
         What::Backup { target } => {
             let bytes = care::back_up(path, target, &mut Pace::free())?;
-            println!("{}: {} KiB, put back and compared", target.display(), bytes.div_ceil(1024));
+            tell!("{}: {} KiB, put back and compared", target.display(), bytes.div_ceil(1024))?;
         }
         What::Restore { backup } => {
             let kept = care::restore(backup, path, SystemClock::start().wall())?;
-            println!("{} is now what {} holds", path.display(), backup.display());
+            tell!("{} is now what {} holds", path.display(), backup.display())?;
             if let Some(kept) = kept {
-                println!("what was there before is kept as {}", kept.display());
+                tell!("what was there before is kept as {}", kept.display())?;
             }
         }
         What::Export(how) => return export::run(how, path),
@@ -119,7 +119,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
             for change in Reader::open(path)?.health(*limit)? {
                 let at =
                     change.at.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string();
-                println!("  {at}  {:<8}  {}", change.verdict, change.problems.join("; "));
+                tell!("  {at}  {:<8}  {}", change.verdict, change.problems.join("; "))?;
             }
         }
         What::Erase { plate } => {
@@ -137,7 +137,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
                         .with_context(|| format!("erasing images in {}", evidence.path.display()))?;
                 }
             }
-            println!("{} passages named it; their texts are erased, and {images} images", passages.len());
+            tell!("{} passages named it; their texts are erased, and {images} images", passages.len())?;
         }
     }
     Ok(Exit::Success)
@@ -146,13 +146,13 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
 fn verify(health: &Health, head: Option<&str>, path: &std::path::Path) -> anyhow::Result<Exit> {
     let chain = &health.chain;
     for damage in &health.damage {
-        println!("damaged: {damage}");
+        tell!("damaged: {damage}")?;
     }
     for fault in &chain.faults {
-        println!("wrong: {fault}");
+        tell!("wrong: {fault}")?;
     }
     if chain.more_faults {
-        println!("wrong: and more");
+        tell!("wrong: and more")?;
     }
     let mut sound = health.is_sound();
     if let Some(noted) = head {
@@ -162,28 +162,28 @@ fn verify(health: &Health, head: Option<&str>, path: &std::path::Path) -> anyhow
             )?;
         match care::hash_of(path, nr)? {
             Some(found) if found.eq_ignore_ascii_case(hash) => {
-                println!("the noted head {nr} is a part of it");
+                tell!("the noted head {nr} is a part of it")?;
             }
             Some(_) => {
-                println!("wrong: fact {nr} is another one than when the head was noted");
+                tell!("wrong: fact {nr} is another one than when the head was noted")?;
                 sound = false;
             }
             None => {
-                println!("wrong: fact {nr}, the noted head, is not there");
+                tell!("wrong: fact {nr}, the noted head, is not there")?;
                 sound = false;
             }
         }
     }
-    println!(
+    tell!(
         "{}: {} facts, {} of them erased in part, {} older ones gone by age or for room",
         path.display(),
         chain.facts,
         chain.erased,
         chain.pruned
-    );
+    )?;
     if let Some((nr, hash)) = &chain.head {
-        println!("head {nr}:{hash}");
+        tell!("head {nr}:{hash}")?;
     }
-    println!("{}", if sound { "sound" } else { "NOT sound" });
+    tell!("{}", if sound { "sound" } else { "NOT sound" })?;
     Ok(if sound { Exit::Success } else { Exit::Failure })
 }

@@ -2,6 +2,12 @@
 //!
 //! Each sub-command is a file of its own with its `Args` and a `run`. Nothing here computes; the stages do.
 
+/// Prints a line, or gives the error: a full disk behind `> file` is one, a reader who went away (`| head`) ends the
+/// command quietly, and neither is a panic.
+macro_rules! tell {
+    ($($what:tt)*) => { std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{}\n", format_args!($($what)*))) };
+}
+
 pub mod aim;
 pub mod annotate;
 pub mod bench;
@@ -21,6 +27,7 @@ pub mod record;
 pub mod replay;
 pub mod report;
 pub mod run;
+mod stages;
 pub mod status;
 
 use std::{ffi::OsString, process::ExitCode};

@@ -11,7 +11,7 @@ use anyhow::Context;
 
 use super::Exit;
 use crate::{
-    access::{Actor, Change, NewEntry, Pass},
+    access::{Actor, Added, Change, NewEntry, Pass},
     clock::{Clock, SystemClock},
     config::{self, Config, When, plates},
     daemon::lists::{ChangeError, Desk},
@@ -79,6 +79,9 @@ struct Add {
     /// A schedule of the configuration; the list's own then has no say.
     #[arg(long, value_name = "NAME")]
     schedule: Option<String>,
+    /// The plate is on the list already: this takes the place of what was said of it before, limits included.
+    #[arg(long)]
+    replace: bool,
 }
 
 fn plate(written: &str) -> Result<PlateText, String> {
@@ -98,6 +101,14 @@ struct Office {
 }
 
 impl Office {
+    /// What was added; nothing where no daemon has made the journal yet.
+    fn entries(&self) -> anyhow::Result<Vec<Added>> {
+        match self.config.journal.path.try_exists() {
+            Ok(false) => Ok(Vec::new()),
+            _ => Ok(self.desk.store()?.entries()?),
+        }
+    }
+
     /// All changes or none; a refusal is told one by one.
     fn apply(&self, changes: &[Change]) -> anyhow::Result<Result<Applied, Vec<(usize, String)>>> {
         match self.desk.apply(changes, &self.actor, self.clock.wall()) {
@@ -112,7 +123,7 @@ impl Office {
     fn change(&self, changes: &[Change]) -> anyhow::Result<Exit> {
         match self.apply(changes)? {
             Ok(applied) => {
-                println!("{}", summary(&applied));
+                tell!("{}", summary(&applied))?;
                 Ok(Exit::Success)
             }
             Err(refusals) => {
@@ -147,17 +158,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let desk = Desk::new(&config.journal.path, Arc::new(config.lists.clone()));
     let office = Office { desk, config, actor: who(), clock: SystemClock::start() };
     match &args.what {
-        What::Add(add) => office.change(&[Change::Add {
-            list: add.list.clone(),
-            entry: NewEntry {
-                plate: add.plate.clone(),
-                note: add.note.clone(),
-                from: add.from.and_then(When::begin),
-                until: add.until.and_then(When::end),
-                pass: Pass { uses: add.uses, lasts: add.lasts },
-                schedule: add.schedule.clone(),
-            },
-        }]),
+        What::Add(add) => put(&office, add),
         What::Remove { list, plates } => {
             let remove = |plate: &PlateText| Change::Remove { list: list.clone(), plate: plate.clone() };
             office.change(&plates.iter().map(remove).collect::<Vec<_>>())
@@ -171,12 +172,43 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     }
 }
 
+/// One plate onto one list. What stands there of it already is not overwritten unasked: a guest pass would become a
+/// pass for good.
+fn put(office: &Office, add: &Add) -> anyhow::Result<Exit> {
+    let entry = NewEntry {
+        plate: add.plate.clone(),
+        note: add.note.clone(),
+        from: add.from.and_then(When::begin),
+        until: add.until.and_then(When::end),
+        pass: Pass { uses: add.uses, lasts: add.lasts },
+        schedule: add.schedule.clone(),
+    };
+    let (list, plate, until) = (add.list.clone(), &add.plate, entry.until);
+    let there = office.entries()?.into_iter().find(|one| one.list == list && one.entry.plate == *plate);
+    if there.is_some_and(|one| one.entry != entry) && !add.replace {
+        eprintln!(
+            "amslpr: {plate} is on {list} already, and differently (`amslpr plates list {list}`): say --replace if \
+             this is to take its place; nothing was changed"
+        );
+        return Ok(Exit::Failure);
+    }
+    if office.desk.configured().has(&list, plate) {
+        eprintln!(
+            "amslpr: {plate} stands on {list} in the configuration too: it counts as long as either does"
+        );
+    }
+    if until.is_some_and(|until| until <= office.clock.wall()) {
+        eprintln!("amslpr: {plate} counts until a time that is over: this entry does nothing");
+    }
+    office.change(&[Change::Add { list, entry }])
+}
+
 fn left(office: &Office, plates: &[PlateText]) -> anyhow::Result<Exit> {
     let mut store = office.desk.store()?;
     let mut exit = Exit::Success;
     for plate in plates {
         match store.leave(plate, &office.actor, office.clock.wall())? {
-            true => println!("{plate} is not inside any more"),
+            true => tell!("{plate} is not inside any more")?,
             false => {
                 eprintln!("amslpr: {plate} is not known to be inside");
                 exit = Exit::Failure;

@@ -163,15 +163,15 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let stdout = std::io::stdout();
     let mut out = std::io::BufWriter::new(stdout.lock());
     let progress = Progress::new(pictures.len(), std::io::stderr().is_terminal() && stdout.is_terminal());
-    if !args.json {
-        writeln!(out, "{HEADS}")?;
-    }
+    // Above the first row, so that there is none where nothing could be read.
+    let mut heads = Some(format!("{HEADS}\n")).filter(|_| !args.json);
     failed += look_at_pictures(args, &pictures, workers, &networks, &clock, |outcome| {
         progress.one_done();
         match outcome {
             Ok(report) if args.json => writeln!(out, "{}", serde_json::to_string(&report)?)?,
             Ok(report) => {
-                progress.above(|| out.write_all(rows(&report).as_bytes()).and_then(|()| out.flush()))?;
+                let rows = heads.take().unwrap_or_default() + &rows(&report);
+                progress.above(|| out.write_all(rows.as_bytes()).and_then(|()| out.flush()))?;
             }
             Err(problem) => progress.above(|| {
                 eprintln!("amslpr: {problem}");
@@ -181,6 +181,9 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         Ok(())
     })?;
     progress.finish();
+    if let Some(heads) = heads.filter(|_| !clips.is_empty()) {
+        out.write_all(heads.as_bytes())?;
+    }
     for clip in &clips {
         if let Err(problem) = clip::follow(args, &clip.path, &networks, &clock, &mut out) {
             if problem.chain().any(|c| c.is::<std::io::Error>()) {

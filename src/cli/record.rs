@@ -57,11 +57,11 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
             record::any(source.as_mut(), args.span, &name, &stop)?
         }
     };
-    println!(
+    tell!(
         "{}: {} pictures, {:.1} s",
         recorded.path.display(),
         recorded.pictures,
         recorded.span.as_secs_f64()
-    );
+    )?;
     Ok(Exit::Success)
 }

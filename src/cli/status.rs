@@ -1,17 +1,19 @@
-//! `amslpr status`: how the running daemon is doing, from itself, now.
+//! `amslpr status`: how the running daemon is doing, from itself, now, or again and again.
 //!
 //! The report is the one that is published; here it is only put into words.
 
 use std::{
     fmt::Write as _,
+    io::{IsTerminal as _, Write as _},
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use serde_json::Value;
 
-use super::Exit;
+use super::{Exit, stages};
 use crate::{
+    clock::{Clock, SystemClock},
     config,
     daemon::control::{ask::ask, words::Request},
 };
@@ -26,6 +28,13 @@ pub struct Args {
     /// The report as the daemon publishes it, as one JSON object.
     #[arg(long)]
     json: bool,
+    /// Show it again every so many seconds, with the rates in between, until Ctrl-C.
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "2", conflicts_with = "json",
+          value_parser = clap::value_parser!(u64).range(1..=3600))]
+    watch: Option<u64>,
+    /// Show how long every stage takes.
+    #[arg(long)]
+    stages: bool,
     /// The main configuration file, which says where the daemon listens.
     #[arg(long, value_name = "FILE", default_value = config::MAIN_FILE)]
     config: PathBuf,
@@ -36,18 +45,65 @@ pub struct Args {
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let socket = args.socket.clone().unwrap_or_else(|| socket(&args.config));
+    if let Some(seconds) = args.watch {
+        return watch(&socket, Duration::from_secs(seconds));
+    }
     let reply = ask(&socket, &Request::Status, PATIENCE)?;
     let Some(report) = reply.report.filter(|_| reply.ok) else {
         eprintln!("amslpr: {}", reply.text);
         return Ok(Exit::Failure);
     };
     if args.json {
-        println!("{report}");
+        tell!("{report}")?;
     } else {
         print!("{}", page(&report));
+        if args.stages {
+            print!("{}", stages::table(&report, None));
+        }
     }
     // "degraded" still does what it is for.
     Ok(if report["verdict"] == "failed" { Exit::Failure } else { Exit::Success })
+}
+
+/// Shows the report again and again: in place on a terminal, one after the other elsewhere. A daemon that is away is
+/// waited for.
+fn watch(socket: &Path, every: Duration) -> anyhow::Result<Exit> {
+    let clock = SystemClock::start();
+    let in_place = std::io::stdout().is_terminal();
+    let mut before: Option<(Value, Duration)> = None;
+    let mut last = clock.now();
+    loop {
+        let shown = match ask(socket, &Request::Status, PATIENCE) {
+            Ok(reply) => match reply.report.filter(|_| reply.ok) {
+                Some(report) => {
+                    let since = before.as_ref().map(|(earlier, since)| (earlier, *since));
+                    let shown = format!("{}{}", page(&report), stages::table(&report, since));
+                    before = Some((report, every));
+                    shown
+                }
+                None => format!("{}\n", reply.text),
+            },
+            Err(error) => {
+                before = None;
+                format!("{error}\n")
+            }
+        };
+        let mut out = std::io::stdout().lock();
+        // Clears the screen from its upper left corner on.
+        let clear = if in_place { "\u{1b}[H\u{1b}[J" } else { "" };
+        write!(out, "{clear}{shown}")?;
+        if !in_place {
+            writeln!(out)?;
+        }
+        out.flush()?;
+        drop(out);
+        clock.sleep(every);
+        let now = clock.now();
+        if let Some((_, since)) = &mut before {
+            *since = now.since(last);
+        }
+        last = now;
+    }
 }
 
 /// Where the daemon of this configuration listens.

@@ -424,6 +424,41 @@ const TELLING: &[Table] = &[
         ],
     },
     Table {
+        path: "http",
+        header: "[http]",
+        about: "The HTTP API, /metrics and live events. Without this table nothing is served.",
+        keys: &[
+            key(
+                "read-token",
+                "{ credential = \"amslpr.http-read\" }",
+                "For example. Where the tokens of those who may read are kept, one a line, 20 characters or more each:\n{ credential = \"amslpr...\" } or { file = \"/path\" }.",
+            ),
+            key(
+                "operate-token",
+                "{ credential = \"amslpr.http-operate\" }",
+                "For example. The same of those who may change lists and open gates, too.",
+            ),
+            key(
+                "listen",
+                "\"127.0.0.1:5001\"",
+                "Address and port. On a loopback address /metrics needs no token; everything with plates needs one everywhere.",
+            ),
+            key(
+                "certificate",
+                "\"/etc/amslpr/http.crt\"",
+                "For example. Serve TLS, with this certificate as PEM,",
+            ),
+            key(
+                "key",
+                "{ credential = \"amslpr.http-key\" }",
+                "For example. and where its private key is kept, as PEM.",
+            ),
+            key("rate", "50", "Requests a second that one address may make; five times as many at once."),
+            key("connections", "128", "Connections at a time; one address may have three quarters of them."),
+            key("listeners", "64", "Listeners to live events at a time."),
+        ],
+    },
+    Table {
         path: "log",
         header: "[log]",
         about: "What is logged.",

@@ -19,6 +19,7 @@ use super::{
     secret::SecretPlace,
     storage,
     values::{Bytes, Fraction},
+    web,
 };
 use crate::{
     detect,
@@ -57,6 +58,7 @@ pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mu
         gates,
         control: context.control(),
         mqtt: broker::interpret(&mut context),
+        http: web::interpret(&mut context),
         log: context.log(),
         health: context.health(),
         cameras,

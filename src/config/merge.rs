@@ -59,6 +59,7 @@ pub(super) struct Merged {
     pub gates: Vec<Placed<schema::Gate>>,
     pub control: Option<Placed<schema::Control>>,
     pub mqtt: Option<Placed<schema::Mqtt>>,
+    pub http: Option<Placed<schema::Http>>,
     pub log: Option<Placed<schema::Log>>,
     pub health: Option<Placed<schema::Health>>,
     /// Per file: its folder, where relative paths start.
@@ -169,6 +170,7 @@ fn add(path: &Path, merged: &mut Merged, report: &mut Report) {
     one("access", &mut merged.access, file.access, id, report);
     one("control", &mut merged.control, file.control, id, report);
     one("mqtt", &mut merged.mqtt, file.mqtt, id, report);
+    one("http", &mut merged.http, file.http, id, report);
     one("log", &mut merged.log, file.log, id, report);
     one("health", &mut merged.health, file.health, id, report);
     merged.cameras.extend(file.camera.into_iter().map(|value| Placed { file: id, value }));

@@ -7,7 +7,7 @@
 //! cameras    what gives pictures                    optics
 //! lists      plates and what they may               hours  plates
 //! hailo      how the NPU is run                       onnxruntime
-//! broker     where MQTT goes
+//! broker     where MQTT goes                      web    where HTTP is served
 //! keys       every key for people: the shipped file, "did you mean"      manual  the same as a manual page
 //! report     problems with file, line and caret; as text or JSON
 //! show       what is in force, and where it was said
@@ -39,9 +39,11 @@ mod secret;
 mod show;
 mod storage;
 mod values;
+mod web;
 mod wires;
 
 use std::{
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -49,7 +51,7 @@ use std::{
 use url::Url;
 
 use crate::{
-    access,
+    access, api,
     capture::{self, replay},
     detect,
     fact::privacy::Privacy,
@@ -99,6 +101,8 @@ pub struct Config {
     pub control: Control,
     /// `None`: nobody is told.
     pub mqtt: Option<Mqtt>,
+    /// `None`: nothing is served.
+    pub http: Option<Http>,
     pub log: Log,
     pub health: Health,
 }
@@ -240,6 +244,21 @@ pub struct Mqtt {
     pub home_assistant: publish::HomeAssistant,
     /// First part of Home Assistant's own topics.
     pub discovery_prefix: String,
+}
+
+/// The HTTP API.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Http {
+    pub listen: SocketAddr,
+    /// `None`: in the clear.
+    pub tls: Option<api::Tls>,
+    pub tokens: api::Tokens,
+    /// Requests a second that one address may make.
+    pub rate: u32,
+    /// Connections at a time.
+    pub connections: usize,
+    /// Listeners to live events at a time.
+    pub listeners: usize,
 }
 
 /// Where commands are given to the running daemon.

@@ -15,6 +15,7 @@ use super::{
         ListKindWord, Name, OffOr, PaceWord, Place, PlateWord, PowerWord, PrecisionWord, PrivacyWord,
         ProviderWord, RegionCode, RoleWord, RtspUrl, SyncWord, Time, TransportWord, Within,
     },
+    web::ListenWord,
     wires::{AuthenticationWord, BitsWord, LineWord, MethodWord, PullWord, RelayUrl},
 };
 
@@ -46,6 +47,7 @@ pub(super) struct File {
     pub gate: Vec<Spanned<Gate>>,
     pub control: Key<Control>,
     pub mqtt: Key<Mqtt>,
+    pub http: Key<Http>,
     pub log: Key<Log>,
     pub health: Key<Health>,
 }
@@ -394,6 +396,19 @@ pub(super) struct Mqtt {
     pub images: Key<bool>,
     pub home_assistant: Key<bool>,
     pub discovery_prefix: Key<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Http {
+    pub listen: Key<ListenWord>,
+    pub certificate: Key<Place>,
+    pub key: Key<SecretPlace>,
+    pub read_token: Key<SecretPlace>,
+    pub operate_token: Key<SecretPlace>,
+    pub rate: Key<Count<1, 100_000>>,
+    pub connections: Key<Count<4, 4096>>,
+    pub listeners: Key<Count<0, 1024>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -19,6 +19,10 @@ fn folder(main: &str, more: &[(&str, &str)]) -> tempfile::TempDir {
     for name in ["amslpr.x", "amslpr.mqtt-password", "amslpr.street-password", "amslpr.relay-password"] {
         fs::write(dir.path().join("credentials").join(name), "hunter2\n").unwrap();
     }
+    for name in ["amslpr.http-read", "amslpr.http-operate"] {
+        let tokens = format!("one-token-of-{name}\n\nanother-token-of-{name}\n");
+        fs::write(dir.path().join("credentials").join(name), tokens).unwrap();
+    }
     let key = dir.path().join("credentials/amslpr.privacy-key");
     fs::write(key, "a key of thirty-two characters..\n").unwrap();
     for (name, text) in more {
@@ -111,7 +115,7 @@ fn every_default_shown_is_the_built_in_one() {
          url = \"http://192.0.2.20/relay/0?turn=on&timer={seconds}\"\n\
          [[gate]]\nname = \"controller\"\ncameras = [\"north-gate\"]\n[gate.wiegand]\n\
          d0 = \"GPIO23\"\nd1 = \"GPIO24\"\n\
-         [mqtt]\nhost = \"localhost\"\n",
+         [mqtt]\nhost = \"localhost\"\n[http]\n",
     );
     assert_eq!(shown, plain);
 }
@@ -127,6 +131,7 @@ fn every_key_can_be_set() {
     let config = load_in(&dir).unwrap_or_else(|report| panic!("{report}")).config;
     assert_eq!(config.cameras.len(), 3);
     assert_eq!(config.mqtt.unwrap().password, Some(Secret::new("hunter2".into())));
+    assert_eq!(format!("{:?}", config.http.unwrap().tokens), "4 tokens");
     let list = &config.lists.lists[0];
     assert_eq!((list.entries.len(), list.cameras.len()), (3, 1));
     assert!(

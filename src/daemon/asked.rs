@@ -2,10 +2,7 @@
 
 use std::{
     path::Path,
-    sync::{
-        Arc,
-        mpsc::{SyncSender, sync_channel},
-    },
+    sync::{Arc, mpsc::sync_channel},
     time::Duration,
 };
 
@@ -31,9 +28,14 @@ const QUESTIONS: usize = 8;
 /// How long it may take to answer one: a reload may come before.
 const ANSWER: Duration = Duration::from_secs(15);
 
-/// Somebody wants to know how everything is.
-#[derive(Debug)]
-pub(super) struct Question(SyncSender<Result<serde_json::Value, String>>);
+/// Somebody wants to know how everything is: what is done with the report, at once and without waiting.
+pub(super) struct Question(Box<dyn FnOnce(&Health) + Send>);
+
+impl std::fmt::Debug for Question {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Question")
+    }
+}
 
 /// Where questions are handed in.
 pub(super) type Questions = mpsc::Sender<Question>;
@@ -44,10 +46,12 @@ pub(super) fn questions() -> (Questions, mpsc::Receiver<Question>) {
 }
 
 impl Question {
+    pub(super) fn new(what: impl FnOnce(&Health) + Send + 'static) -> Self {
+        Self(Box::new(what))
+    }
+
     pub(super) fn answer(self, health: &Health) {
-        let report = serde_json::to_value(health).map_err(|error| error.to_string());
-        // Whoever asked may have given up.
-        let _ = self.0.try_send(report);
+        (self.0)(health);
     }
 }
 
@@ -69,7 +73,11 @@ pub(super) fn listen(socket: &Path, doors: Doors, sinks: Sinks, questions: Quest
 /// `amslpr status`.
 fn status(questions: &Questions) -> Reply {
     let (answer, report) = sync_channel(1);
-    if questions.try_send(Question(answer)).is_err() {
+    let question = Question::new(move |health| {
+        // Whoever asked may have given up.
+        let _ = answer.try_send(serde_json::to_value(health).map_err(|error| error.to_string()));
+    });
+    if questions.try_send(question).is_err() {
         return Reply::refused("too many ask at once");
     }
     match report.recv_timeout(ANSWER) {
@@ -112,7 +120,8 @@ pub(super) fn gate_handler(doors: Doors, sinks: Sinks) -> commands::Handler {
     })
 }
 
-fn open(doors: &Doors, sinks: &Sinks, gate: &str, by: &str, reason: &str) -> Reply {
+/// Asks a gate to open once; `by` says who asks.
+pub(super) fn open(doors: &Doors, sinks: &Sinks, gate: &str, by: &str, reason: &str) -> Reply {
     match doors.open(gate, by, reason) {
         Opening::Unknown(known) if known.is_empty() => Reply::refused("no gate is configured"),
         Opening::Unknown(known) => Reply::refused(format!("there is no gate {gate:?}; there is {known}")),

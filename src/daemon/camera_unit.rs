@@ -11,6 +11,7 @@ use super::{
     supervisor::UnitStatus,
 };
 use crate::{
+    api::Window,
     capture::{Attention, CameraState, CameraStats},
     clock::Clock,
     fact::Fact,
@@ -37,6 +38,8 @@ pub(super) struct CameraUnit {
     pub capture: Arc<CameraStats>,
     pub attention: Arc<Attention>,
     pub sinks: Sinks,
+    /// Where its newest picture can be seen, where anybody may see it.
+    pub window: Option<Window>,
     pub clock: Arc<dyn Clock>,
     pub stop: Stop,
 }
@@ -54,25 +57,30 @@ impl CameraUnit {
                 break;
             }
             match self.frames.receive(PATIENCE) {
-                Received::Item(frame) => match pipeline.step(&frame) {
-                    Ok(facts) => {
-                        failed = 0;
-                        if pipeline.is_busy() {
-                            self.attention.wake_until(self.clock.now() + BUSY);
-                        }
-                        self.hand_on(facts, &mut pipeline);
+                Received::Item(frame) => {
+                    if let Some(window) = &self.window {
+                        window.show(&frame);
                     }
-                    Err(error) => {
-                        failed += 1;
-                        if failed >= FAILURES_IN_A_ROW {
-                            self.close(&mut pipeline);
-                            return Err(anyhow::Error::new(error).context(format!(
-                                "camera {}: {failed} frames in a row could not be looked at",
-                                frame.camera
-                            )));
+                    match pipeline.step(&frame) {
+                        Ok(facts) => {
+                            failed = 0;
+                            if pipeline.is_busy() {
+                                self.attention.wake_until(self.clock.now() + BUSY);
+                            }
+                            self.hand_on(facts, &mut pipeline);
+                        }
+                        Err(error) => {
+                            failed += 1;
+                            if failed >= FAILURES_IN_A_ROW {
+                                self.close(&mut pipeline);
+                                return Err(anyhow::Error::new(error).context(format!(
+                                    "camera {}: {failed} frames in a row could not be looked at",
+                                    frame.camera
+                                )));
+                            }
                         }
                     }
-                },
+                }
                 Received::Nothing => {
                     let now = self.clock.now();
                     let rest = self.capture.state() == CameraState::Live && !self.attention.is_wanted(now);

@@ -6,7 +6,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use super::npu;
 use crate::{
-    clock::Clock,
+    clock::{Clock, Moment},
     detect::{self, DetectError, Detection, Detector},
     frame::Frame,
     infer::{
@@ -84,9 +84,10 @@ pub enum ChainError {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error(
-        "no engine of the order {order} can {what} plates here; \"cpu\" needs nothing but the model files"
+        "no engine of the order {order} can {what} plates here{}; \"cpu\" needs nothing but the model files",
+        why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default()
     )]
-    NoEngine { order: String, what: &'static str },
+    NoEngine { order: String, what: &'static str, why: Option<String> },
 }
 
 /// One plate of one frame: where it is, and what it says if that could be read.
@@ -131,6 +132,8 @@ pub struct Networks {
     settings: Settings,
     /// Taken down when the last worker is gone.
     hailo: Option<Arc<Hailo>>,
+    /// Why there is none, although it is in the order.
+    no_hailo: Option<String>,
     /// Detector and reader on ONNX Runtime.
     onnx: Option<[onnx::Weights; 2]>,
     detector: Option<Weights>,
@@ -143,9 +146,12 @@ impl Networks {
     /// Loads what the settings ask for. Says in the log which engine of the order is not to be had, and why.
     pub fn load(settings: &Settings) -> Result<Self, ChainError> {
         let models = model::find(settings.models.as_deref())?;
-        let hailo = match settings.order.contains(&EngineKind::Hailo) {
-            true => npu::start(&settings.hailo, &models)?,
-            false => None,
+        let (hailo, no_hailo) = match settings.order.contains(&EngineKind::Hailo) {
+            true => match npu::start(&settings.hailo, &models)? {
+                Ok(hailo) => (Some(hailo), None),
+                Err(reason) => (None, Some(reason)),
+            },
+            false => (None, None),
         };
         let onnx = match settings.order.contains(&EngineKind::OnnxRuntime) {
             true => on_onnx(&settings.onnx, &models),
@@ -161,6 +167,7 @@ impl Networks {
         let mut networks = Self {
             settings: settings.clone(),
             hailo,
+            no_hailo,
             onnx,
             detector: load(Task::Detect, cpu_detects)?,
             reader: load(Task::Read, cpu_reads)?,
@@ -219,7 +226,9 @@ impl Networks {
     }
 
     fn no_engine(&self, what: &'static str) -> ChainError {
-        ChainError::NoEngine { order: order_text(&self.settings.order), what }
+        let problem = self.hailo.as_ref().and_then(|hailo| hailo.snapshot().problem);
+        let why = problem.or_else(|| self.no_hailo.clone()).map(|why| format!("hailo: {why}"));
+        ChainError::NoEngine { order: order_text(&self.settings.order), what, why }
     }
 
     fn cpu(&self, weights: &Weights) -> CpuEngine {
@@ -277,6 +286,16 @@ impl Networks {
         onnx + own
     }
 
+    /// The same by network: task, name, time.
+    pub fn busy_by_network(&self) -> Vec<(&'static str, String, Duration)> {
+        let tasks = [("detect", &self.detector), ("read", &self.reader)];
+        let of = |(task, weights): (&'static str, &Option<Weights>)| {
+            let weights = weights.as_ref()?;
+            Some((task, weights.description().name.clone(), weights.busy()))
+        };
+        tasks.into_iter().filter_map(of).collect()
+    }
+
     /// How sure the preferred detector has to be, by its own description, that something is a plate.
     pub fn plate_score(&self) -> f32 {
         self.plate_score
@@ -287,7 +306,8 @@ impl Networks {
         let s = &self.settings;
         let mut detectors = self.detectors().into_iter();
         let first = detectors.next().ok_or_else(|| self.no_engine("find"))?;
-        let detector = Detector::with_stand_ins(first, detectors.collect(), s.detect)?;
+        let detector =
+            Detector::with_stand_ins(first, detectors.collect(), s.detect)?.timed(Arc::clone(&clock));
         let mut readers: Vec<Box<dyn Reader>> = Vec::new();
         for kind in &s.order {
             let network = self.engine(*kind, Task::Read);
@@ -355,6 +375,11 @@ impl Chain {
     pub fn detect(&mut self, frame: &Frame) -> Result<&[Detection], ChainError> {
         self.detector.detect(frame, &mut self.found)?;
         Ok(&self.found)
+    }
+
+    /// From when to when the last frame was prepared for the detector.
+    pub const fn prepared(&self) -> Option<(Moment, Moment)> {
+        self.detector.prepared()
     }
 
     /// Reads one of them. `None`: there is nothing to read.

@@ -55,34 +55,35 @@ const REMEMBERED_AFTER: Duration = Duration::from_secs(60);
 /// Changes lists as somebody at the terminal would, in the name of the command.
 pub(super) fn plates(desk: Desk, clock: Arc<dyn Clock>) -> Handler {
     Box::new(move |command| {
-        let change = match &command.request {
-            Request::AddPlate(new) => Change::Add {
-                list: new.list.clone(),
-                entry: NewEntry {
-                    plate: new.plate.clone(),
-                    note: new.note.clone(),
-                    from: new.from,
-                    until: new.until,
-                    pass: Pass { uses: new.uses, lasts: new.lasts },
-                    schedule: new.schedule.clone(),
-                },
-            },
-            Request::RemovePlate { list, plate } => {
-                Change::Remove { list: list.clone(), plate: plate.clone() }
-            }
-            other => return Outcome::Failed(format!("{} changes no list", other.verb())),
-        };
         let actor = Actor::new(&format!("mqtt:{}", command.id));
-        match desk.apply(&[change], &actor, clock.wall()) {
-            Ok(done) => Outcome::Done(json!({
-                "added": done.added, "changed": done.changed, "unchanged": done.unchanged, "removed": done.removed,
-            })),
-            Err(ChangeError::Apply(refused @ ApplyError::Refused(_))) => {
-                Outcome::Refused(refused.to_string())
-            }
-            Err(error) => Outcome::Failed(error.to_string()),
-        }
+        change(&desk, &command.request, &actor, clock.wall())
     })
+}
+
+/// Changes a list in this name.
+pub(super) fn change(desk: &Desk, request: &Request, actor: &Actor, now: jiff::Timestamp) -> Outcome {
+    let change = match request {
+        Request::AddPlate(new) => Change::Add {
+            list: new.list.clone(),
+            entry: NewEntry {
+                plate: new.plate.clone(),
+                note: new.note.clone(),
+                from: new.from,
+                until: new.until,
+                pass: Pass { uses: new.uses, lasts: new.lasts },
+                schedule: new.schedule.clone(),
+            },
+        },
+        Request::RemovePlate { list, plate } => Change::Remove { list: list.clone(), plate: plate.clone() },
+        other => return Outcome::Failed(format!("{} changes no list", other.verb())),
+    };
+    match desk.apply(&[change], actor, now) {
+        Ok(done) => Outcome::Done(json!({
+            "added": done.added, "changed": done.changed, "unchanged": done.unchanged, "removed": done.removed,
+        })),
+        Err(ChangeError::Apply(refused @ ApplyError::Refused(_))) => Outcome::Refused(refused.to_string()),
+        Err(error) => Outcome::Failed(error.to_string()),
+    }
 }
 
 /// The book of commands, and what stands in it: ids, and how much longer each is remembered.

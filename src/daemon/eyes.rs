@@ -5,6 +5,7 @@
 use std::{io, sync::Arc};
 
 use super::{
+    answers::{Shown, Windows},
     camera_unit::CameraUnit,
     chain::Networks,
     health::CameraPart,
@@ -15,11 +16,12 @@ use super::{
 };
 use crate::{
     access::Porter,
+    api::Window,
     backoff,
     capture::{Attention, Camera, CameraState, Delivery, Origin, replay::Pacing},
     clock::Clock,
     config::{self, Config},
-    frame::CameraId,
+    frame::{CameraId, Pool},
     shutdown::{Trigger, shutdown},
 };
 
@@ -37,6 +39,8 @@ pub(super) struct Eye {
     recording: bool,
     pub camera: Camera,
     attention: Arc<Attention>,
+    window: Option<Window>,
+    pool: Pool,
     unit: Unit,
     /// Watches the input that wakes it, where there is one.
     trigger: Option<Unit>,
@@ -55,7 +59,10 @@ pub(super) struct Shared<'a> {
 
 impl Eye {
     pub(super) fn open(camera: &config::Camera, config: &Config, parts: &Shared<'_>) -> io::Result<Self> {
-        let origin = Origin::new(camera.id.clone(), Arc::clone(parts.clock), BUFFERS)
+        let window = config.http.is_some().then(Window::default);
+        // One more for the picture that is shown.
+        let buffers = BUFFERS + usize::from(window.is_some());
+        let origin = Origin::new(camera.id.clone(), Arc::clone(parts.clock), buffers)
             .within(camera.memory)
             .decoding(settings::decode(camera));
         let recording = settings::is_recording(camera);
@@ -75,6 +82,7 @@ impl Eye {
             capture: Arc::clone(&origin.stats),
             attention: Arc::clone(&origin.attention),
             sinks: parts.sinks.clone(),
+            window: window.clone(),
             clock: Arc::clone(parts.clock),
             stop: stop.clone(),
         };
@@ -95,6 +103,8 @@ impl Eye {
             recording,
             camera: captured,
             attention,
+            window,
+            pool: origin.pool,
             unit,
             trigger,
             stats,
@@ -111,6 +121,12 @@ impl Eye {
         Sleeper { camera: self.id.clone(), attention: Arc::clone(&self.attention) }
     }
 
+    /// Where its newest picture can be seen.
+    fn shown(&self) -> Option<Shown> {
+        let capture = Arc::clone(self.camera.stats());
+        Some(Shown { camera: self.id.clone(), window: self.window.clone()?, capture })
+    }
+
     pub(super) fn part(&self) -> CameraPart {
         CameraPart {
             id: self.id.clone(),
@@ -118,6 +134,7 @@ impl Eye {
             chain: Arc::clone(&self.stats),
             unit: Arc::clone(self.unit.status()),
             trigger: self.trigger.as_ref().map(|unit| Arc::clone(unit.status())),
+            pool: self.pool.clone(),
         }
     }
 
@@ -141,9 +158,10 @@ impl Drop for Eye {
     }
 }
 
-/// Makes these the cameras that can be woken.
-pub(super) fn list(eyes: &[Eye], sleepers: &Sleepers) {
+/// Makes these the cameras that can be woken and looked at.
+pub(super) fn list(eyes: &[Eye], sleepers: &Sleepers, windows: &Windows) {
     sleepers.are(eyes.iter().map(Eye::sleeper).collect());
+    windows.are(eyes.iter().filter_map(Eye::shown).collect());
 }
 
 /// Ends them: every camera first, then what they still hold.

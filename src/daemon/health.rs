@@ -1,9 +1,11 @@
 //! How the daemon is doing: every unit, camera, the journal, the broker and the machine, and one verdict over all.
 //!
-//! Gathers and judges; telling (log, MQTT, systemd's status line) is done by whoever asked. Holds no plates.
+//! Gathers and judges (`judge`), out of the counters and meters of whoever does the work (`stages`); telling (log, MQTT, systemd's status line) is done by whoever asked. Holds no plates.
 
 mod chronicle;
+mod judge;
 mod recall;
+mod stages;
 mod upkeep;
 
 use std::{
@@ -20,6 +22,7 @@ use std::{
 use serde::Serialize;
 
 use super::{
+    chain::Networks,
     examine,
     gates::{Door, Doors},
     lists::ListStats,
@@ -27,20 +30,24 @@ use super::{
     npu::HailoHealth,
     pipeline,
     sinks::Counts,
-    supervisor::{UnitState, UnitStatus},
+    supervisor::UnitStatus,
 };
 use crate::{
     access::Porter,
-    capture::{CameraState, CameraStats, Condition},
+    api,
+    capture::{self, CameraState, CameraStats, Condition},
     clock::{Clock, Moment},
-    frame::CameraId,
+    frame::{CameraId, Pool},
     infer::hailo::Hailo,
     journal,
     publish::{self, Presence},
     read::recall::Recall,
+    telemetry::Times,
 };
 pub(super) use chronicle::Chronicle;
 use recall::RecallHealth;
+pub(super) use stages::StageHealth;
+use stages::Stages;
 use upkeep::UpkeepHealth;
 
 /// A live camera that gives no frame for this long is stalled.
@@ -77,6 +84,8 @@ pub(super) struct Health {
     pub version: &'static str,
     pub uptime_s: u64,
     pub cameras: Vec<CameraHealth>,
+    /// Journal and publish; those of cameras and gates stand there.
+    pub stages: Vec<StageHealth>,
     pub lists: Option<ListHealth>,
     pub gates: Vec<GateHealth>,
     pub journal: JournalHealth,
@@ -86,11 +95,15 @@ pub(super) struct Health {
     pub evidence: Option<EvidenceHealth>,
     /// `null` where none is used.
     pub hailo: Option<HailoHealth>,
+    /// Networks on the CPU.
+    pub networks: Vec<NetworkHealth>,
     /// `null` where no reads are remembered.
     pub recall: Option<RecallHealth>,
     /// `offline`, `catching-up` or `online`; `null` where there is no [mqtt].
     pub broker: Option<&'static str>,
     pub mqtt: Option<MqttHealth>,
+    /// `null` where there is no [http].
+    pub http: Option<api::Snapshot>,
     /// `null` where the machine does not say.
     pub machine: Option<Machine>,
     pub configuration: ConfigurationHealth,
@@ -128,6 +141,32 @@ pub(super) struct CameraHealth {
     pub look_ms: f64,
     pub restarts: u64,
     pub last_error: Option<String>,
+    /// From the picture that decided to the decision, of the last minutes, in ms.
+    pub reading_p95_ms: f64,
+    pub stages: Vec<StageHealth>,
+    /// All counters, and times since the start, for whoever computes with them.
+    #[serde(skip)]
+    pub whole: CameraCounts,
+}
+
+/// A camera's counters as they are.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CameraCounts {
+    pub pictures: capture::Counts,
+    pub looks: pipeline::Snapshot,
+    pub reading: Times,
+    /// It gives pictures, or has given all.
+    pub is_up: bool,
+    pub buffers: (usize, usize),
+}
+
+/// A network on the CPU.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct NetworkHealth {
+    pub task: &'static str,
+    pub name: String,
+    /// How long it has run so far, all cameras together.
+    pub busy_s: f64,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -150,6 +189,7 @@ pub(super) struct GateHealth {
     /// Events that could not be recorded.
     pub untold: u64,
     pub trouble: Option<String>,
+    pub stages: Vec<StageHealth>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -168,6 +208,8 @@ pub(super) struct JournalHealth {
     pub erased: u64,
     pub erased_for_room: u64,
     pub last_commit_ms: f64,
+    #[serde(skip)]
+    pub whole: journal::Snapshot,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -178,6 +220,8 @@ pub(super) struct EvidenceHealth {
     pub failed: u64,
     pub erased: u64,
     pub mib: u64,
+    #[serde(skip)]
+    pub bytes: u64,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -204,6 +248,7 @@ pub(super) struct CameraPart {
     pub unit: Arc<UnitStatus>,
     /// Of the input that wakes it.
     pub trigger: Option<Arc<UnitStatus>>,
+    pub pool: Pool,
 }
 
 /// The lists as the gatherer sees them.
@@ -229,6 +274,9 @@ pub(super) struct Gatherer {
     began: Moment,
     machine: Option<Probes>,
     lists: Option<ListPart>,
+    stages: Stages,
+    networks: Option<Networks>,
+    pub http: Option<Arc<api::Stats>>,
     pub configuration: ConfigurationHealth,
 }
 
@@ -255,6 +303,9 @@ impl Gatherer {
             began,
             machine: Probes::open(),
             lists: None,
+            stages: Stages::default(),
+            networks: None,
+            http: None,
             configuration: ConfigurationHealth::default(),
         }
     }
@@ -263,8 +314,13 @@ impl Gatherer {
         Self { lists: Some(lists), ..self }
     }
 
-    pub(super) fn with_hailo(self, hailo: Option<Arc<Hailo>>) -> Self {
-        Self { hailo, ..self }
+    pub(super) fn with_networks(self, networks: Networks) -> Self {
+        let hailo = networks.hailo().cloned();
+        Self { networks: Some(networks), hailo, ..self }
+    }
+
+    pub(super) fn with_http(self, http: Option<Arc<api::Stats>>) -> Self {
+        Self { http, ..self }
     }
 
     pub(super) fn with_evidence(self, evidence: Option<Arc<journal::evidence::Stats>>) -> Self {
@@ -274,23 +330,25 @@ impl Gatherer {
     /// Looks at everything. `broker` is how the publisher is doing, where there is a publisher.
     pub(super) fn gather(&mut self, broker: Option<publish::Snapshot>) -> Health {
         let now = self.clock.now();
-        let cameras: Vec<_> = self.cameras.iter().map(camera).collect();
+        let doors = self.doors.all();
         let snapshot = self.journal.snapshot();
+        let stages = &mut self.stages;
+        stages.look(now, &self.cameras, &doors, self.journal.metered(), broker.as_ref());
+        let cameras: Vec<_> = self.cameras.iter().map(|part| camera(part, stages, now)).collect();
         let mut problems = Vec::new();
         for part in &self.cameras {
-            judge_camera(part, now, &mut problems);
+            judge::camera(part, now, &mut problems);
         }
-        let doors = self.doors.all();
-        doors.iter().for_each(|door| judge_gate(door, &mut problems));
-        judge_journal(&snapshot, &mut problems);
+        doors.iter().for_each(|door| judge::gate(door, &mut problems));
+        judge::journal(&snapshot, &mut problems);
         if let Some(lists) = &self.lists {
-            judge_lists(lists, &mut problems);
+            judge::lists(lists, &mut problems);
         }
         let hailo = self.hailo.as_deref().map(HailoHealth::of);
         problems
             .extend(hailo.as_ref().and_then(HailoHealth::worries).map(|words| (Verdict::Degraded, words)));
         if let Some(broker) = &broker {
-            judge_broker(broker, snapshot.undelivered, &mut problems);
+            judge::broker(broker, snapshot.undelivered, &mut problems);
         }
         let images = self.evidence.as_ref().map(|stats| stats.snapshot());
         let evidence = images.map(|images| {
@@ -308,9 +366,13 @@ impl Gatherer {
                 failed: images.failed,
                 erased: images.erased,
                 mib: images.bytes >> 20,
+                bytes: images.bytes,
             }
         });
-        judge_configuration(&self.configuration, &mut problems);
+        let http = self.http.as_ref().map(|http| http.snapshot());
+        let unserved = http.as_ref().and_then(|http| http.trouble.clone());
+        problems.extend(unserved.map(|words| (Verdict::Degraded, words)));
+        judge::configuration(&self.configuration, &mut problems);
         let kept = journal::care::upkeep::last(&self.journal_path);
         if let Some(report) = &kept {
             upkeep::judge(report, self.clock.wall(), &mut problems);
@@ -319,9 +381,9 @@ impl Gatherer {
             let words = "the clock has never been set: times are wrong, and schedules with them";
             problems.push((Verdict::Degraded, words.to_owned()));
         }
-        let machine = self.machine.as_mut().map(|probes| probes.machine(&self.journal_path));
+        let machine = self.machine.as_mut().map(|probes| probes.machine(&self.journal_path, now));
         if let Some(machine) = &machine {
-            judge_machine(machine, &mut problems);
+            judge::machine(machine, &mut problems);
         }
         problems.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
         Health {
@@ -331,8 +393,9 @@ impl Gatherer {
             version: env!("CARGO_PKG_VERSION"),
             uptime_s: now.since(self.began).as_secs(),
             cameras,
+            stages: self.stages.of_node(),
             lists: self.lists.as_ref().map(|lists| list_health(&lists.stats)),
-            gates: doors.iter().map(|door| gate(door)).collect(),
+            gates: doors.iter().map(|door| gate(door, &self.stages)).collect(),
             journal: JournalHealth {
                 recorded: snapshot.recorded,
                 queued: snapshot.queued,
@@ -345,13 +408,16 @@ impl Gatherer {
                 erased: snapshot.erased,
                 erased_for_room: snapshot.erased_for_room,
                 last_commit_ms: snapshot.last_commit_us as f64 / 1e3,
+                whole: snapshot,
             },
             upkeep: kept.as_ref().map(UpkeepHealth::of),
             evidence,
             hailo,
+            networks: self.networks.iter().flat_map(network_health).collect(),
             recall: self.recall.as_deref().map(RecallHealth::of),
             broker: broker.as_ref().map(|broker| broker.state.as_str()),
             mqtt: broker.map(mqtt),
+            http,
             machine,
             configuration: self.configuration.clone(),
         }
@@ -368,8 +434,10 @@ fn state_name(state: CameraState) -> &'static str {
     }
 }
 
-fn camera(part: &CameraPart) -> CameraHealth {
+fn camera(part: &CameraPart, stages: &Stages, now: Moment) -> CameraHealth {
     let (counts, looks) = (part.capture.counts(), part.chain.snapshot());
+    let is_down =
+        matches!(presence(&part.capture, now), Presence::Stalled | Presence::Offline | Presence::Starting);
     CameraHealth {
         name: part.id.to_string(),
         state: state_name(part.capture.state()),
@@ -387,50 +455,19 @@ fn camera(part: &CameraPart) -> CameraHealth {
         look_ms: looks.mean_look_ms(),
         restarts: part.unit.restarts(),
         last_error: part.capture.last_error().or_else(|| part.unit.last_error()),
+        reading_p95_ms: stages.reading_p95_ms(&part.id),
+        stages: stages.of_camera(&part.id),
+        whole: CameraCounts {
+            pictures: counts,
+            looks,
+            reading: part.chain.reading(),
+            is_up: !is_down || part.capture.state() == CameraState::Ended,
+            buffers: (part.pool.in_use(), part.pool.limit()),
+        },
     }
 }
 
-fn judge_camera(part: &CameraPart, now: Moment, problems: &mut Vec<(Verdict, String)>) {
-    let id = &part.id;
-    let why = part.capture.last_error().map(|e| format!(": {e}")).unwrap_or_default();
-    match part.capture.state() {
-        CameraState::Retrying => {
-            problems.push((Verdict::Degraded, format!("camera {id} is being reopened{why}")));
-        }
-        CameraState::Failed => problems.push((Verdict::Degraded, format!("camera {id} has failed{why}"))),
-        CameraState::Live => {
-            let silent = part.capture.last_frame().map_or(Duration::ZERO, |at| now.since(at));
-            if silent > STALLED {
-                let seconds = silent.as_secs();
-                problems.push((Verdict::Degraded, format!("camera {id} has given no frame for {seconds} s")));
-            } else if let Some(words) = advice(part.capture.condition()) {
-                problems.push((Verdict::Degraded, format!("camera {id} {words}")));
-            }
-        }
-        CameraState::Starting | CameraState::Ended => {}
-    }
-    if part.unit.state() == UnitState::BackingOff {
-        let why = part.unit.last_error().unwrap_or_default();
-        problems.push((Verdict::Failed, format!("camera {id} is not looked at: {why}")));
-    }
-    if let Some(trigger) = part.trigger.as_ref().filter(|unit| unit.state() == UnitState::BackingOff) {
-        let why = trigger.last_error().unwrap_or_default();
-        problems.push((Verdict::Degraded, format!("camera {id} is not woken by its trigger: {why}")));
-    }
-}
-
-/// What is wrong with a picture, and what to do about it.
-const fn advice(condition: Condition) -> Option<&'static str> {
-    Some(match condition {
-        Condition::Fine => return None,
-        Condition::Frozen => "gives the very same picture again and again: restart the camera",
-        Condition::Dark => "sees nothing but darkness: light, exposure, a covered lens?",
-        Condition::Blurred => "is much less sharp than it was: clean and focus it",
-        Condition::Moved => "shows another view than before: was it turned?",
-    })
-}
-
-fn gate(door: &Door) -> GateHealth {
+fn gate(door: &Door, stages: &Stages) -> GateHealth {
     let counts = door.status.counts();
     GateHealth {
         name: door.id.to_string(),
@@ -441,33 +478,7 @@ fn gate(door: &Door) -> GateHealth {
         failed: counts.failed,
         untold: counts.untold,
         trouble: door.status.trouble(),
-    }
-}
-
-fn judge_gate(door: &Door, problems: &mut Vec<(Verdict, String)>) {
-    let (id, untold) = (&door.id, door.status.counts().untold);
-    if let Some(trouble) = door.status.trouble() {
-        problems.push((Verdict::Degraded, format!("gate {id} cannot be switched: {trouble}")));
-    }
-    if untold > 0 {
-        problems.push((Verdict::Degraded, format!("gate {id}: {untold} events could not be recorded")));
-    }
-}
-
-fn judge_broker(broker: &publish::Snapshot, waiting: u64, problems: &mut Vec<(Verdict, String)>) {
-    if broker.state == publish::State::Offline {
-        let why = broker.trouble.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        problems.push((
-            Verdict::Degraded,
-            format!("the broker is not reachable; {waiting} facts wait for it{why}"),
-        ));
-    } else if let Some(denied) = &broker.denied {
-        problems.push((Verdict::Degraded, denied.clone()));
-    }
-    if broker.unsendable > 0 {
-        let lost = broker.unsendable;
-        problems
-            .push((Verdict::Degraded, format!("{lost} facts could not be put into messages; see the log")));
+        stages: stages.of_gate(&door.id),
     }
 }
 
@@ -484,6 +495,11 @@ fn mqtt(broker: publish::Snapshot) -> MqttHealth {
         commands: broker.commands,
         refused_commands: broker.refused_commands,
     }
+}
+
+fn network_health(networks: &Networks) -> Vec<NetworkHealth> {
+    let busy = networks.busy_by_network().into_iter();
+    busy.map(|(task, name, busy)| NetworkHealth { task, name, busy_s: busy.as_secs_f64() }).collect()
 }
 
 /// How a camera stands, for those who only want one word.
@@ -505,74 +521,36 @@ pub(super) fn presence(camera: &CameraStats, now: Moment) -> Presence {
     }
 }
 
-fn judge_journal(journal: &journal::Snapshot, problems: &mut Vec<(Verdict, String)>) {
-    if journal.lost > 0 {
-        let lost = journal.lost;
-        problems.push((
-            Verdict::Failed,
-            format!("{lost} facts were lost: the journal did not take them in time"),
-        ));
-    } else if journal.failing {
-        let why = if journal.disk_full { ": the disk is full" } else { "" };
-        problems
-            .push((Verdict::Degraded, format!("the journal cannot be written{why}; facts wait in memory")));
-    }
-    if journal.erased_for_room > 0 {
-        let erased = journal.erased_for_room;
-        let words = format!(
-            "the journal is as large as [journal] largest allows: the {erased} oldest passages went; raise it, or set a retention"
-        );
-        problems.push((Verdict::Degraded, words));
-    }
-    if journal.undelivered_dropped > 0 {
-        let dropped = journal.undelivered_dropped;
-        problems.push((Verdict::Degraded, format!("{dropped} facts were erased before the broker had them")));
-    }
-}
-
-fn judge_machine(machine: &Machine, problems: &mut Vec<(Verdict, String)>) {
-    let troubles = [
-        (machine.under_voltage, "the board gets too little voltage: see `amslpr doctor`"),
-        (machine.throttled, "the processor is slowed down, by heat or by its supply: see `amslpr doctor`"),
-    ];
-    for (_, words) in troubles.iter().filter(|(trouble, _)| *trouble == Some(true)) {
-        problems.push((Verdict::Degraded, (*words).to_owned()));
-    }
-}
-
-fn judge_configuration(about: &ConfigurationHealth, problems: &mut Vec<(Verdict, String)>) {
-    if let Some(why) = &about.refused {
-        let words = format!("the last reload was refused, the configuration of before is in use: {why}");
-        problems.push((Verdict::Degraded, words));
-    }
-    if !about.waiting.is_empty() {
-        let words = format!("changed, and waiting for a restart: {}", about.waiting.join("; "));
-        problems.push((Verdict::Degraded, words));
-    }
-}
-
 fn list_health(stats: &ListStats) -> ListHealth {
     let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     ListHealth { entries: read(&stats.entries), odd: read(&stats.odd), swaps: read(&stats.swaps) }
 }
 
-fn judge_lists(lists: &ListPart, problems: &mut Vec<(Verdict, String)>) {
-    if lists.porter.lists().is_none() {
-        let words = "the lists cannot be loaded, so nobody is let in; the log says why";
-        problems.push((Verdict::Failed, words.to_owned()));
-    }
-    if lists.unit.state() == UnitState::BackingOff {
-        let why = lists.unit.last_error().unwrap_or_default();
-        problems.push((Verdict::Degraded, format!("changes of lists are not noticed: {why}")));
-    }
-    let odd = lists.stats.odd.load(Ordering::Relaxed);
-    if odd > 0 {
-        let words = format!("{odd} entries of lists do not fit the configuration; see `amslpr plates list`");
-        problems.push((Verdict::Degraded, words));
-    }
-}
-
 impl Health {
+    /// One line for the log: where the time goes, and what waits.
+    pub(super) fn figures(&self) -> String {
+        let mut line = String::new();
+        for camera in &self.cameras {
+            let slowest = camera.stages.iter().max_by(|a, b| a.p95_ms.total_cmp(&b.p95_ms));
+            let _ = write!(
+                line,
+                "{}: {} frames, {} passages, decisions p95 {} ms, {}; ",
+                camera.name,
+                camera.frames,
+                camera.passages,
+                camera.reading_p95_ms,
+                slowest.map_or_else(String::new, |s| format!("slowest {} p95 {} ms", s.stage, s.p95_ms))
+            );
+        }
+        let _ =
+            write!(line, "{} facts wait, {} not delivered", self.journal.queued, self.journal.undelivered);
+        if let Some(machine) = &self.machine {
+            let (busy, used) = (machine.cpu_percent, machine.process_mib);
+            let _ = write!(line, "; machine {busy} % busy, {used} MiB used");
+        }
+        line
+    }
+
     /// One line for `systemctl status`.
     pub(super) fn status_line(&self) -> String {
         let live = self.cameras.iter().filter(|c| c.state == "live").count();
@@ -589,3 +567,8 @@ impl Health {
         line
     }
 }
+
+#[cfg(test)]
+pub(super) mod sample;
+#[cfg(test)]
+mod tests;

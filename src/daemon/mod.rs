@@ -3,10 +3,11 @@
 //! The only place where stages are built and joined. Start at [`pipeline`] for what happens to a frame, at
 //! `wiring` for who is connected to whom.
 //!
-//! Order of the start: journal, gates (at rest), networks, cameras, publisher, READY. Order of the stop: gates (at rest
-//! again), cameras, what they still hold, journal, publisher. A new configuration exchanges what it changes, and nothing
+//! Order of the start: journal, gates (at rest), networks, cameras, publisher, HTTP, READY. Order of the stop: gates (at rest
+//! again), HTTP, cameras, what they still hold, journal, publisher. A new configuration exchanges what it changes, and nothing
 //! else (`reload`); one that is wrong is not taken.
 
+mod answers;
 mod asked;
 pub mod board;
 mod camera_unit;
@@ -22,6 +23,7 @@ mod health;
 pub mod lists;
 pub mod logging;
 mod machine;
+mod metrics;
 mod notify;
 mod npu;
 mod outlet;
@@ -64,6 +66,8 @@ const WEDGED: Duration = Duration::from_secs(15);
 const SOONEST_HEALTH: Duration = Duration::from_secs(1);
 /// How often passages older than the retention are erased.
 const CLEANING: Duration = Duration::from_secs(3600);
+/// How often the log says how long things take, at its usual level; with every report at "debug".
+const FIGURES: Duration = Duration::from_secs(3600);
 /// Facts get this long to reach the disk at the stop.
 const LAST_COMMIT: Duration = Duration::from_secs(1);
 
@@ -111,8 +115,16 @@ pub fn run(config: &Config, options: &Options, clock: &Arc<dyn Clock>) -> Result
     let (questions, asked) = asked::questions();
     let wired = Wired::build(config, options, questions, clock)?;
     let gatherer = wired.gatherer(Arc::clone(clock));
-    let mut steward =
-        Steward { wired, gatherer, notifier, options, clock, told: None, chronicle: Chronicle::default() };
+    let mut steward = Steward {
+        wired,
+        gatherer,
+        notifier,
+        options,
+        clock,
+        told: None,
+        chronicle: Chronicle::default(),
+        next_figures: clock.now() + FIGURES,
+    };
     steward.notifier.ready();
     let outcome = runtime.block_on(steward.serve(signals, asked));
     let Steward { wired, notifier, .. } = steward;
@@ -153,6 +165,7 @@ struct Steward<'a> {
     told: Option<Verdict>,
     /// What the journal knows of.
     chronicle: Chronicle,
+    next_figures: Moment,
 }
 
 impl Steward<'_> {
@@ -247,6 +260,7 @@ impl Steward<'_> {
             tracing::info!("reloaded: nothing has changed");
         } else {
             self.gatherer.cameras = self.wired.camera_parts();
+            self.gatherer.http = self.wired.http();
             self.gatherer.recall = self.wired.recall();
             tracing::info!(changed = difference.words(), "reloaded");
         }
@@ -274,6 +288,13 @@ impl Steward<'_> {
                 Verdict::Degraded | Verdict::Failed => tracing::warn!(verdict, %problems, "health"),
             }
             self.told = Some(health.verdict);
+        }
+        let figures = health.figures();
+        if self.clock.now() >= self.next_figures {
+            self.next_figures = self.clock.now() + FIGURES;
+            tracing::info!(figures, "figures");
+        } else {
+            tracing::debug!(figures, "figures");
         }
         self.wired.publish_health(&health);
         if self.chronicle.takes(health.verdict, self.clock.now()) {

@@ -17,16 +17,16 @@ use crate::{
 /// How long a start waits to know whether the device works.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Starts the Hailo and waits until it works or is known not to. `None` and a line in the log where there is nothing
-/// to start; one that fails now comes back by itself.
-pub(super) fn start(plan: &Plan, models: &Models) -> Result<Option<Arc<Hailo>>, ModelError> {
+/// Starts the Hailo and waits until it works or is known not to. The reason, and a line in the log, where there is
+/// nothing to start; one that fails now comes back by itself.
+pub(super) fn start(plan: &Plan, models: &Models) -> Result<Result<Arc<Hailo>, String>, ModelError> {
     let skipped = |reason: &str| {
         let engine = "hailo";
         match plan.is_configured() {
             true => tracing::warn!(engine, reason, "engine skipped"),
             false => tracing::info!(engine, reason, "engine skipped"),
         }
-        Ok(None)
+        Ok(Err(reason.to_owned()))
     };
     let networks = match plan.networks(models) {
         Ok(networks) => networks,
@@ -49,7 +49,7 @@ pub(super) fn start(plan: &Plan, models: &Models) -> Result<Option<Arc<Hailo>>, 
     if hailo.settle(PATIENCE) == State::Starting {
         tracing::warn!(engine = "hailo", "the Hailo has not answered within {} s", PATIENCE.as_secs());
     }
-    Ok(Some(hailo))
+    Ok(Ok(hailo))
 }
 
 /// The Hailo as health reports it.
@@ -131,3 +131,33 @@ impl HailoHealth {
 
 /// From this temperature on it is worth saying, in degrees Celsius.
 const HOT: f32 = 95.0;
+
+#[cfg(test)]
+impl HailoHealth {
+    /// One with every sensor there is, and an error.
+    pub(super) fn sample() -> Self {
+        Self {
+            state: "working",
+            problem: None,
+            chip: Some("Hailo-8"),
+            firmware: None,
+            library: None,
+            temperature_c: Some(61.0),
+            throttling: Some(false),
+            power_w: Some(2.5),
+            clock_mhz: Some(400),
+            utilisation: 0.4,
+            inferences: 1000,
+            mean_ms: 3.0,
+            batch_fill: 0.7,
+            queue_depth: 1,
+            dropped: 0,
+            late: 0,
+            lost: 0,
+            retried: 0,
+            failovers: 0,
+            opened: 1,
+            errors: [("8".to_owned(), 1)].into(),
+        }
+    }
+}

@@ -21,6 +21,7 @@ use crate::{
         self, Direction, Event, IdSource, Passage, PassageId, Passages, Priority, Receipt, Scene, TrackRead,
     },
     read::choose::{self, Choice, History},
+    telemetry::{Span, Stage},
     track::{self, Step, TrackId, Tracker},
 };
 use gallery::Gallery;
@@ -121,13 +122,15 @@ impl Pipeline {
         // says the same for both.
         let start = if self.settings.live { frame.captured } else { arrived };
         let after = |now: Moment| frame.captured + now.since(start);
-        self.detections.clear();
-        self.detections.extend_from_slice(self.chain.detect(frame)?);
-        let detected = after(self.clock.now());
+        self.detect(frame, arrived)?;
+        let found = self.clock.now();
+        let detected = after(found);
         let step = self.tracker.step(frame.captured, frame.size, &self.detections);
+        self.done(Stage::Track, frame, found);
         self.choose(&step, frame);
         self.read(&step, frame)?;
-        let read = after(self.clock.now());
+        let all_read = self.clock.now();
+        let read = after(all_read);
         let receipt = Receipt {
             captured: frame.captured,
             decoded: Some(after(arrived)),
@@ -138,6 +141,7 @@ impl Pipeline {
         };
         let scene = Scene { receipt, wall: frame.wall, step: &step, reads: &self.reads };
         let events = self.passages.step(&scene);
+        self.done(Stage::Vote, frame, all_read);
         self.busy = step.seen.iter().any(|seen| self.passages.is_eventful(seen, frame.captured));
         for ended in &step.ended {
             self.histories.remove(&ended.track);
@@ -152,6 +156,26 @@ impl Pipeline {
         Ok(facts)
     }
 
+    /// Finds the plates of the frame.
+    fn detect(&mut self, frame: &Frame, arrived: Moment) -> Result<(), ChainError> {
+        self.detections.clear();
+        let outcome = self.chain.detect(frame).map(|found| self.detections.extend_from_slice(found));
+        let (now, prepared) = (self.clock.now(), self.chain.prepared());
+        let span = |stage, began, ended| Span::of(stage, began, ended).for_frame(frame.seq);
+        if let Some((began, ended)) = prepared {
+            self.stats.note(&span(Stage::Prepare, began, ended));
+            self.stats.note(&span(Stage::Detect, ended, now).ended_well(outcome.is_ok()));
+        } else {
+            self.stats.note(&span(Stage::Prepare, arrived, now).ended_well(outcome.is_ok()));
+        }
+        outcome
+    }
+
+    /// A stage that cannot fail is done with this frame.
+    fn done(&self, stage: Stage, frame: &Frame, began: Moment) {
+        self.stats.note(&Span::of(stage, began, self.clock.now()).for_frame(frame.seq));
+    }
+
     /// The picture of a closed passage's best read; once.
     pub fn exhibit(&mut self, passage: PassageId) -> Option<Exhibit> {
         self.gallery.as_mut()?.take(passage)
@@ -161,13 +185,20 @@ impl Pipeline {
     fn choose(&mut self, step: &Step, frame: &Frame) {
         self.wanted.clear();
         for seen in &step.seen {
-            let Some(priority) = self.passages.wants_read(seen, frame.captured) else { continue };
+            let Some(priority) = self.passages.wants_read(seen, frame.captured) else {
+                if seen.counts {
+                    self.stats.known();
+                }
+                continue;
+            };
             let Some(detection) = self.detections.get(seen.detection) else { continue };
             let history = self.histories.entry(seen.track).or_default();
             let choice =
                 choose::choose(&self.settings.choose, history, detection, frame.size, frame.captured);
-            if choice == Choice::Read {
-                self.wanted.push((priority, seen.track, seen.detection));
+            match choice {
+                Choice::Read => self.wanted.push((priority, seen.track, seen.detection)),
+                Choice::NothingNew | Choice::EnoughReads => self.stats.no_better(),
+                Choice::TooSmall | Choice::CutByEdge => {}
             }
         }
         self.wanted.sort_by(|a, b| b.cmp(a));
@@ -180,7 +211,11 @@ impl Pipeline {
         self.reads.clear();
         for (_, track, index) in &self.wanted {
             let Some(detection) = self.detections.get(*index) else { continue };
-            let read = self.chain.read(frame, detection)?;
+            let began = self.clock.now();
+            let read = self.chain.read(frame, detection);
+            let span = Span::of(Stage::Read, began, self.clock.now()).for_frame(frame.seq);
+            self.stats.note(&span.ended_well(read.is_ok()));
+            let read = read?;
             self.stats.read(read.is_some());
             let history = self.histories.entry(*track).or_default();
             let quality = read.as_ref().map_or_else(
@@ -257,8 +292,13 @@ impl Pipeline {
     }
 
     fn decide(&mut self, passage: Passage, at: Timestamp, decided: Option<Moment>) -> Fact {
+        let began = self.clock.now();
         let (decision, effects) = self.settings.porter.decide(&Question::about(&passage, at), passage.live);
+        self.stats.note(&Span::of(Stage::Decide, began, self.clock.now()));
         self.decisions.insert(passage.id, (decision.clone(), passage.direction));
+        if let Some(decided) = decided {
+            self.stats.decided_after(decided.since(passage.receipt.captured));
+        }
         Fact::Decided(Decided {
             passage: passage.id,
             camera: passage.camera,

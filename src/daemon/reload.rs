@@ -29,6 +29,8 @@ pub(super) struct Difference {
     pub privacy: bool,
     /// The publisher begins anew.
     pub broker: bool,
+    /// The HTTP server begins anew.
+    pub http: bool,
     pub log: bool,
     /// Intervals and ages that are looked up whenever they are needed.
     pub rhythm: bool,
@@ -71,6 +73,8 @@ impl Difference {
             rules: old.access != new.access,
             privacy,
             broker: publisher(old)? != publisher(new)?,
+            // It knows what may be shown.
+            http: old.http != new.http || new.http.is_some() && privacy,
             log: old.log != new.log,
             rhythm: old.health != new.health || old.journal.retention != new.journal.retention,
         })
@@ -100,6 +104,7 @@ impl Difference {
             (self.rules, "rules of access"),
             (self.privacy, "privacy"),
             (self.broker, "broker"),
+            (self.http, "http"),
             (self.log, "log"),
             (self.rhythm, "intervals"),
         ];
@@ -149,6 +154,11 @@ pub(super) fn possible(old: &Config, new: &Config) -> (Config, Waiting) {
     if old.mqtt.is_some() != new.mqtt.is_some() {
         waiting.push("[mqtt], which was not there before or is gone");
         config.mqtt.clone_from(&old.mqtt);
+    }
+    // Cameras keep a picture for whoever asks for it, if there is somebody to ask.
+    if old.http.is_some() != new.http.is_some() {
+        waiting.push("[http], which was not there before or is gone");
+        config.http.clone_from(&old.http);
     }
     let loaded = |config: &Config| {
         let engine = &config.engine;

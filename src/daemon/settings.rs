@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{chain, pipeline};
 use crate::{
     access::Porter,
-    backoff,
+    api, backoff,
     capture::{
         self, Care, Decode, Encoding, Origin, Wish, condition, motion,
         replay::Replay,
@@ -123,6 +123,20 @@ pub(super) fn journal(config: &Config) -> journal::Settings {
         cache_bytes: config.journal.cache,
         ..journal::Settings::default()
     }
+}
+
+/// How the HTTP API is served, where it is.
+pub(super) fn http(config: &Config) -> Option<api::Settings> {
+    let http = config.http.as_ref()?;
+    Some(api::Settings {
+        listen: http.listen,
+        tls: http.tls.clone(),
+        tokens: http.tokens.clone(),
+        rate: http.rate,
+        connections: http.connections,
+        listeners: http.listeners,
+        privacy: config.privacy.clone(),
+    })
 }
 
 /// How a camera is kept alive and watched. A recording is looked at whole.

@@ -11,6 +11,7 @@ use std::sync::{
 use super::gates::Doors;
 use crate::{
     access::Porter,
+    api::Events,
     fact::{
         Exhibit, Fact,
         gate::{Cause, Release, Step},
@@ -31,6 +32,8 @@ pub(super) struct Sinks {
     privacy: Arc<RwLock<Arc<Privacy>>>,
     porter: Arc<Porter>,
     evidence: Option<Exhibitor>,
+    /// Whoever listens over HTTP.
+    events: Events,
     counts: Arc<Counts>,
 }
 
@@ -60,12 +63,17 @@ impl Sinks {
             privacy: Arc::new(RwLock::new(Arc::new(privacy))),
             porter,
             evidence,
+            events: Events::default(),
             counts: Arc::default(),
         }
     }
 
     pub(super) fn counts(&self) -> &Arc<Counts> {
         &self.counts
+    }
+
+    pub(super) const fn events(&self) -> &Events {
+        &self.events
     }
 
     /// From now on this holds, for every clone.
@@ -104,6 +112,7 @@ impl Sinks {
         {
             self.counts.unprinted.fetch_add(1, Ordering::Relaxed);
         }
+        self.events.tell(&fact);
         let id = fact.id();
         match self.journal.record(fact) {
             Handed::Queued => {}

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     backoff,
     capture::Attention,
-    clock::Clock,
+    clock::{Clock, Moment},
     config::Trigger,
     frame::CameraId,
     gate::Probe,
@@ -93,31 +93,29 @@ pub(super) fn handler(sleepers: Sleepers, clock: Arc<dyn Clock>) -> Handler {
         let Request::Trigger { camera } = &command.request else {
             return Outcome::Failed(format!("{} wakes no camera", command.request.verb()));
         };
-        let sleepers = sleepers.0.read().unwrap_or_else(PoisonError::into_inner);
-        match sleepers.iter().find(|sleeper| sleeper.camera.as_str() == camera) {
-            Some(sleeper) => {
-                sleeper.attention.wake_until(clock.now() + BY_COMMAND);
-                Outcome::Done(json!({"camera": camera, "awake_s": BY_COMMAND.as_secs()}))
-            }
-            None => {
-                let known: Vec<&str> = sleepers.iter().map(|sleeper| sleeper.camera.as_str()).collect();
-                Outcome::Refused(format!(
-                    "there is no running camera {camera:?}; there is {}",
-                    known.join(", ")
-                ))
-            }
-        }
+        wake(&sleepers, camera, clock.now())
     })
+}
+
+/// Wakes the camera of this name for a while.
+pub(super) fn wake(sleepers: &Sleepers, camera: &str, now: Moment) -> Outcome {
+    let sleepers = sleepers.0.read().unwrap_or_else(PoisonError::into_inner);
+    match sleepers.iter().find(|sleeper| sleeper.camera.as_str() == camera) {
+        Some(sleeper) => {
+            sleeper.attention.wake_until(now + BY_COMMAND);
+            Outcome::Done(json!({"camera": camera, "awake_s": BY_COMMAND.as_secs()}))
+        }
+        None => {
+            let known: Vec<&str> = sleepers.iter().map(|sleeper| sleeper.camera.as_str()).collect();
+            Outcome::Refused(format!("there is no running camera {camera:?}; there is {}", known.join(", ")))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        capture::Decode,
-        clock::{ManualClock, Moment},
-        publish::command::Command,
-    };
+    use crate::{capture::Decode, clock::ManualClock, publish::command::Command};
 
     #[test]
     fn a_command_wakes_the_camera_that_it_names_and_no_other() {

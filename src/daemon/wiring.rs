@@ -12,7 +12,9 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    DaemonError, Options, asked,
+    DaemonError, Options,
+    answers::{Answers, Windows},
+    asked,
     chain::Networks,
     control::serve::{self, Control},
     correspondence::{Correspondence, Messenger, Rest},
@@ -31,7 +33,7 @@ use super::{
 };
 use crate::{
     access::Porter,
-    backoff,
+    api, backoff,
     clock::{Clock, Moment},
     config::{self, Config},
     fact::GateId,
@@ -69,6 +71,10 @@ pub(super) struct Wired {
     /// `None` where there is no [mqtt].
     broker: Option<Correspondence>,
     messenger: Messenger,
+    /// `None` where there is no [http].
+    http: Option<api::Server>,
+    questions: asked::Questions,
+    windows: Windows,
     journal: Journal,
     networks: Networks,
     sinks: Sinks,
@@ -126,7 +132,8 @@ impl Wired {
         let keeper = ListUnit::new(desk.clone(), Arc::clone(&porter), Arc::clone(&log_plates));
         let list_stats = Arc::clone(keeper.stats());
         let lists = keep_lists(keeper, clock).map_err(cannot_start("the keeper of the lists".to_owned()))?;
-        let control = asked::listen(&config.control.socket, gates.doors().clone(), sinks.clone(), questions);
+        let control =
+            asked::listen(&config.control.socket, gates.doors().clone(), sinks.clone(), questions.clone());
         let mut wired = Self {
             config: config.clone(),
             control,
@@ -140,6 +147,9 @@ impl Wired {
             porter,
             broker: None,
             messenger,
+            http: None,
+            questions,
+            windows: Windows::default(),
             journal,
             networks,
             sinks,
@@ -151,6 +161,7 @@ impl Wired {
         let cameras: BTreeSet<CameraId> = config.cameras.iter().map(|camera| camera.id.clone()).collect();
         wired.open_eyes(&cameras)?;
         wired.begin_correspondence()?;
+        wired.begin_serving()?;
         Ok(wired)
     }
 
@@ -200,6 +211,11 @@ impl Wired {
             }
             self.begin_correspondence()?;
         }
+        if difference.http {
+            // First the old one, which has the address.
+            drop(self.http.take());
+            self.begin_serving()?;
+        }
         Ok(())
     }
 
@@ -229,7 +245,7 @@ impl Wired {
         }
         let place = |eye: &Eye| config.cameras.iter().position(|camera| camera.id == eye.id);
         self.eyes.sort_by_key(place);
-        eyes::list(&self.eyes, &self.sleepers);
+        eyes::list(&self.eyes, &self.sleepers, &self.windows);
         Ok(())
     }
 
@@ -250,6 +266,34 @@ impl Wired {
         Ok(())
     }
 
+    fn begin_serving(&mut self) -> Result<(), DaemonError> {
+        let Some(settings) = settings::http(&self.config) else { return Ok(()) };
+        let what = format!("the HTTP API at {}", settings.listen);
+        let node = Answers {
+            questions: self.questions.clone(),
+            windows: self.windows.clone(),
+            desk: self.desk.clone(),
+            doors: self.gates.doors().clone(),
+            sinks: self.sinks.clone(),
+            sleepers: self.sleepers.clone(),
+            clock: Arc::clone(&self.clock),
+        };
+        let sources = api::Sources {
+            journal: self.journal.path().to_owned(),
+            evidence: self.config.evidence.as_ref().map(|evidence| evidence.path.clone()),
+            node: Arc::new(node),
+            events: self.sinks.events().clone(),
+        };
+        let server = api::Server::start(settings, sources, Arc::clone(&self.clock));
+        self.http = Some(server.map_err(|error| DaemonError::Start { what, error })?);
+        Ok(())
+    }
+
+    /// What the HTTP API came to, where there is one.
+    pub(super) fn http(&self) -> Option<Arc<api::Stats>> {
+        self.http.as_ref().map(|server| Arc::clone(server.stats()))
+    }
+
     pub(super) fn units(&self) -> impl Iterator<Item = &UnitStatus> {
         let commands = self.broker.as_ref().and_then(Correspondence::unit);
         let others = commands.into_iter().chain([self.lists.1.status().as_ref()]);
@@ -267,8 +311,9 @@ impl Wired {
         let (doors, journal) = (self.gates.doors().clone(), self.journal.path().to_owned());
         let mut gatherer = Gatherer::new(self.camera_parts(), doors, stats, counts, journal, clock)
             .with_lists(self.list_part())
-            .with_hailo(self.networks.hailo().cloned())
-            .with_evidence(evidence);
+            .with_networks(self.networks.clone())
+            .with_evidence(evidence)
+            .with_http(self.http());
         gatherer.recall = self.recall();
         gatherer
     }
@@ -336,10 +381,23 @@ impl Wired {
     /// not reach the disk.
     pub(super) fn stop(self, last_commit: Duration) -> usize {
         let Self {
-            control, gates, eyes, lists, mut broker, journal, networks, sinks, screen, cabinet, ..
+            control,
+            http,
+            gates,
+            eyes,
+            lists,
+            mut broker,
+            journal,
+            networks,
+            sinks,
+            screen,
+            cabinet,
+            ..
         } = self;
         drop(gates);
         drop(control);
+        // Whoever listens is told; its node holds a way to the sinks.
+        drop(http);
         eyes::close(eyes);
         // The Hailo ends with its last user.
         drop(networks);

@@ -6,7 +6,10 @@ mod heads;
 mod suppress;
 mod yolo;
 
+use std::sync::Arc;
+
 use crate::{
+    clock::{Clock, Moment},
     frame::{Frame, Scaler, convert::ConvertError},
     geometry::{Letterbox, Quad, Rect, Size},
     infer::{
@@ -69,6 +72,9 @@ pub struct Detector {
     picture: Vec<u8>,
     outputs: Vec<Vec<Tensor>>,
     candidates: Vec<Candidate>,
+    /// Tells when a picture was prepared, where somebody wants to know.
+    clock: Option<Arc<dyn Clock>>,
+    prepared: Option<(Moment, Moment)>,
 }
 
 /// One engine with its network, and how it is doing.
@@ -146,6 +152,8 @@ impl Detector {
             picture: Vec::new(),
             outputs: Vec::new(),
             candidates: Vec::new(),
+            clock: None,
+            prepared: None,
         })
     }
 
@@ -159,6 +167,17 @@ impl Detector {
         self.rungs.get(self.last).map_or("", |rung| &rung.engine.model().name)
     }
 
+    /// From now on it is known when a picture was prepared.
+    #[must_use]
+    pub fn timed(self, clock: Arc<dyn Clock>) -> Self {
+        Self { clock: Some(clock), ..self }
+    }
+
+    /// From when to when the last picture was prepared for the network that looked at it, where that is known.
+    pub const fn prepared(&self) -> Option<(Moment, Moment)> {
+        self.prepared
+    }
+
     /// How often each engine failed so far, in order of preference.
     pub fn failures(&self) -> Vec<(EngineKind, u64)> {
         self.rungs.iter().map(|rung| (rung.engine.kind(), rung.failures)).collect()
@@ -168,6 +187,7 @@ impl Detector {
     /// engine might look at it: those that are known to be down are asked last.
     pub fn detect(&mut self, frame: &Frame, detections: &mut Vec<Detection>) -> Result<(), DetectError> {
         detections.clear();
+        self.prepared = None;
         let mut failed = None;
         let mut resting = 0u64;
         for pass in [false, true] {
@@ -220,7 +240,9 @@ impl Detector {
         let asked = self.rungs.first().map_or(0.0, |rung| rung.form.score);
         let Some(Rung { engine, form, .. }) = self.rungs.get_mut(at) else { return Ok(()) };
         let (input, channels) = (form.input, form.channels);
+        let began = self.clock.as_ref().map(|clock| clock.now());
         let map = self.scaler.letterbox(frame, input, channels, form.pad, &mut self.picture)?;
+        self.prepared = began.zip(self.clock.as_ref().map(|clock| clock.now()));
         let picture = InputPicture { size: input, channels, bytes: &self.picture };
         engine.run(&[picture], &mut self.outputs)?;
         let maps = self.outputs.first().map(Vec::as_slice).unwrap_or_default();

@@ -41,6 +41,7 @@ impl Scaler {
             y: f64::from(area.y) - f64::from(part.top),
             width: f64::from(area.width),
             height: f64::from(area.height),
+            halved: false,
         };
         let inner = Size::new(part.right - part.left, part.bottom - part.top);
         let (resampler, split, padded) = self.parts();

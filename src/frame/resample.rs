@@ -1,7 +1,9 @@
 //! Planes to other sizes with an antialiased triangle filter, without new memory from call to call.
 //!
 //! First down the columns, then along the rows, both in whole numbers: weights are 256ths, so that sums of bytes fill
-//! 16 bits and several fit into one register; along the rows a word holds a pixel's channels side by side. What a plane means, luma or colour, is `scale`'s business.
+//! 16 bits and several fit into one register; along the rows a word holds a pixel's channels side by side. Colour that
+//! shrinks to half or less is averaged in twos on the way, as luma is on its way to the size of its chroma: half the
+//! products. What a plane means, luma or colour, is `scale`'s business.
 
 use multiversion::multiversion;
 
@@ -13,8 +15,12 @@ const WHOLE: u16 = 256;
 /// Half a step in each of the four 16-bit lanes of a word, so that cutting off rounds.
 const HALF: u64 = 0x0080_0080_0080_0080;
 const LANES: usize = 4;
-/// Bytes summed at a time.
-const BLOCK: usize = 32;
+/// Colour that shrinks this much is averaged in twos first.
+const MUCH: f64 = 3.0;
+/// What the mean of two adds to the filter's width, squared, in means: a triangle narrower by that makes up for it.
+const MEAN: f64 = 0.375;
+/// Rows added to the sums in one go.
+const ROWS: usize = 4;
 
 /// Changes the size of planes; keeps its working memory.
 #[derive(Debug, Default)]
@@ -29,94 +35,151 @@ pub(super) struct Resize {
 /// A byte's worth in 16 bits, least first: four of them are read as one word.
 type Sum = [u8; 2];
 
+/// `S` source rows of equal worth, and what they weigh together.
+type Share<'a, const S: usize> = ([&'a [u8]; S], u16);
+
 impl Resize {
     /// Draws `area` of the plane as `size` pixels, rows without gaps. Beyond the plane its outermost pixels repeat.
     pub(super) fn draw(&mut self, view: &View<'_>, area: Area, size: Size, out: &mut [u8]) {
-        self.rows.set(area.y, area.height, size.height, view.height);
-        self.columns.set(area.x, area.width, size.width, view.width);
+        match view.pixel {
+            1 => self.draw_by::<1, 1>(view, area, size, out),
+            2 => self.draw_by::<2, 1>(view, area, size, out),
+            _ => self.draw_by::<3, 1>(view, area, size, out),
+        }
+    }
+
+    /// The same for pixels of three bytes, faster where they shrink to a third or less.
+    pub(super) fn draw_colour(&mut self, view: &View<'_>, area: Area, size: Size, out: &mut [u8]) {
+        let even = view.width.is_multiple_of(2) && view.height.is_multiple_of(2);
+        match view.pixel {
+            3 if even && area.is_times(MUCH, size) => self.draw_by::<3, 2>(view, area.halved(), size, out),
+            _ => self.draw(view, area, size, out),
+        }
+    }
+
+    /// Pixels of `N` bytes, of which `S` by `S` count as one: `area` is in those.
+    fn draw_by<const N: usize, const S: usize>(
+        &mut self,
+        view: &View<'_>,
+        area: Area,
+        size: Size,
+        out: &mut [u8],
+    ) {
+        let (width, height) = (view.width / S as u32, view.height / S as u32);
+        self.rows.set(area.y, area.height, size.height, height, area.halved);
+        self.columns.set(area.x, area.width, size.width, width, area.halved);
         let (left, right) = self.columns.reach();
-        let pixel = view.pixel;
-        let (from, to) = (left as usize * pixel, right as usize * pixel);
+        let (from, to) = (left as usize * N * S, right as usize * N * S);
         self.line.clear();
-        self.line.resize(to - from + self.columns.count * pixel + LANES, [0; 2]);
+        self.line.resize(to - from + self.columns.count * N * S + LANES, [0; 2]);
         self.sums.resize(to - from, 0);
-        for (y, drawn) in (0..).zip(out.chunks_exact_mut(size.width as usize * pixel)) {
+        for (y, drawn) in (0..).zip(out.chunks_exact_mut(size.width as usize * N)) {
             let (top, weights) = self.rows.of(y);
             self.sums.fill(WHOLE / 2);
-            for (row, weight) in (top..view.height).zip(weights) {
-                add_row(&mut self.sums, view.row(row).get(from..to).unwrap_or_default(), *weight);
+            let mut shares = (top..height).zip(weights).map(|(row, weight)| {
+                let row = |i| view.row(row * S as u32 + i as u32).get(from..to).unwrap_or_default();
+                (std::array::from_fn(row), *weight)
+            });
+            while let Some(first) = shares.next() {
+                let mut rows: [Share<'_, S>; ROWS] = [first; ROWS];
+                let more = rows.iter_mut().skip(1).zip(&mut shares).map(|(row, share)| *row = share).count();
+                add_rows(&mut self.sums, &rows[..=more]);
             }
-            settle(&self.sums, &mut self.line);
-            match pixel {
-                1 => along::<1>(&self.columns, left, &self.line, drawn),
-                2 => along::<2>(&self.columns, left, &self.line, drawn),
-                _ => along::<3>(&self.columns, left, &self.line, drawn),
-            }
+            settle::<S>(&self.sums, N, &mut self.line);
+            along::<N, S>(&self.columns, left, &self.line, drawn);
         }
     }
 }
 
-/// Adds a row's share to the sums. In blocks of a fixed length, because the compiler turns those into wide registers;
-/// nothing can overflow, and saying so lets it.
+/// Adds the rows' shares to the sums. Several rows at once, because reading and writing the sums costs as much as a
+/// row; nothing can overflow, and saying so lets the compiler use wide registers.
 #[multiversion(targets("x86_64+avx+avx2+bmi1+bmi2+fma"))]
-fn add_row(sums: &mut [u16], row: &[u8], weight: u16) {
-    let (blocks, rest) = sums.as_chunks_mut::<BLOCK>();
-    let (from, last) = row.as_chunks::<BLOCK>();
-    for (sums, bytes) in blocks.iter_mut().zip(from) {
-        for x in 0..BLOCK {
-            sums[x] = sums[x].wrapping_add(weight.wrapping_mul(bytes[x] as u16));
-        }
-    }
-    for (sum, byte) in rest.iter_mut().zip(last) {
-        *sum = sum.wrapping_add(weight.wrapping_mul(u16::from(*byte)));
+fn add_rows<const S: usize>(sums: &mut [u16], rows: &[Share<'_, S>]) {
+    match rows {
+        [a, b, c, d] => add_some(sums, [a, b, c, d]),
+        [a, b, c] => add_some(sums, [a, b, c]),
+        [a, b] => add_some(sums, [a, b]),
+        rows => rows.iter().for_each(|row| add_some(sums, [row])),
     }
 }
 
-/// From sums of 256ths to bytes.
+#[inline(always)]
+fn add_some<const R: usize, const S: usize>(sums: &mut [u16], rows: [&Share<'_, S>; R]) {
+    let long = rows.iter().flat_map(|(rows, _)| rows).map(|row| row.len()).fold(sums.len(), usize::min);
+    let bytes: [[&[u8]; S]; R] = rows.map(|(rows, _)| rows.map(|row| &row[..long]));
+    let weights: [u16; R] = rows.map(|(_, weight)| *weight);
+    for (x, sum) in sums[..long].iter_mut().enumerate() {
+        for r in 0..R {
+            let byte = match S {
+                1 => bytes[r][0][x],
+                _ => average(bytes[r][0][x], bytes[r][1][x]),
+            };
+            *sum = sum.wrapping_add(weights[r].wrapping_mul(u16::from(byte)));
+        }
+    }
+}
+
+#[inline(always)]
+fn average(a: u8, b: u8) -> u8 {
+    ((u16::from(a) + u16::from(b) + 1) >> 1) as u8
+}
+
+/// From sums of 256ths to bytes; where two pixels of `bytes` bytes count as one, each to the average with the next.
 #[multiversion(targets("x86_64+avx+avx2+bmi1+bmi2+fma"))]
-fn settle(sums: &[u16], line: &mut [Sum]) {
-    for (to, sum) in line.iter_mut().zip(sums) {
-        *to = (*sum >> 8).to_le_bytes();
+fn settle<const S: usize>(sums: &[u16], bytes: usize, line: &mut [Sum]) {
+    if S == 1 {
+        for (to, sum) in line.iter_mut().zip(sums) {
+            *to = (*sum >> 8).to_le_bytes();
+        }
+        return;
+    }
+    for ((to, sum), next) in line.iter_mut().zip(sums).zip(sums.get(bytes..).unwrap_or_default()) {
+        *to = (((*sum >> 1) + (*next >> 1)) >> 8).to_le_bytes();
     }
 }
 
 /// One drawn row out of the sums, pixels of `N` bytes.
-fn along<const N: usize>(columns: &Taps, left: u32, line: &[Sum], drawn: &mut [u8]) {
+fn along<const N: usize, const S: usize>(columns: &Taps, left: u32, line: &[Sum], drawn: &mut [u8]) {
     match columns.count {
-        2 => along_some::<N, 2>(columns, left, line, drawn),
-        3 => along_some::<N, 3>(columns, left, line, drawn),
-        4 => along_some::<N, 4>(columns, left, line, drawn),
-        5 => along_some::<N, 5>(columns, left, line, drawn),
-        6 => along_some::<N, 6>(columns, left, line, drawn),
-        7 => along_some::<N, 7>(columns, left, line, drawn),
-        8 => along_some::<N, 8>(columns, left, line, drawn),
+        2 => along_some::<N, S, 2>(columns, left, line, drawn),
+        3 => along_some::<N, S, 3>(columns, left, line, drawn),
+        4 => along_some::<N, S, 4>(columns, left, line, drawn),
+        5 => along_some::<N, S, 5>(columns, left, line, drawn),
+        6 => along_some::<N, S, 6>(columns, left, line, drawn),
+        7 => along_some::<N, S, 7>(columns, left, line, drawn),
+        8 => along_some::<N, S, 8>(columns, left, line, drawn),
         count => {
             let (drawn, _) = drawn.as_chunks_mut::<N>();
             for ((first, weights), pixel) in columns.all().zip(drawn) {
-                let from = line.get((first - left) as usize * N..).unwrap_or_default();
-                *pixel = bytes(lanes::<N>(from, weights, count));
+                let from = line.get((first - left) as usize * N * S..).unwrap_or_default();
+                *pixel = bytes(lanes::<N, S>(from, weights, count));
             }
         }
     }
 }
 
-fn along_some<const N: usize, const K: usize>(columns: &Taps, left: u32, line: &[Sum], drawn: &mut [u8]) {
+fn along_some<const N: usize, const S: usize, const K: usize>(
+    columns: &Taps,
+    left: u32,
+    line: &[Sum],
+    drawn: &mut [u8],
+) {
     let (weights, _) = columns.weights.as_chunks::<K>();
     let (drawn, _) = drawn.as_chunks_mut::<N>();
     for ((first, weights), pixel) in columns.first.iter().zip(weights).zip(drawn) {
-        let from = (first - left) as usize * N;
-        let from = line.get(from..from + (K - 1) * N + LANES).unwrap_or_default();
-        *pixel = bytes(lanes::<N>(from, weights, K));
+        let from = (first - left) as usize * N * S;
+        let from = line.get(from..from + (K - 1) * N * S + LANES).unwrap_or_default();
+        *pixel = bytes(lanes::<N, S>(from, weights, K));
     }
 }
 
 /// A pixel's weighted sum, its bytes in lanes of 16 bits. Lanes beyond the pixel's own bytes hold its neighbour's and
 /// are not looked at.
 #[inline(always)]
-fn lanes<const N: usize>(from: &[Sum], weights: &[u16], count: usize) -> u64 {
+fn lanes<const N: usize, const S: usize>(from: &[Sum], weights: &[u16], count: usize) -> u64 {
     let mut lanes = HALF;
     for (i, weight) in weights.iter().enumerate().take(count) {
-        let Some(own) = from.get(i * N..).and_then(<[Sum]>::first_chunk::<4>) else { break };
+        let Some(own) = from.get(i * N * S..).and_then(<[Sum]>::first_chunk::<4>) else { break };
         let [[a, b], [c, d], [e, f], [g, h]] = *own;
         let word = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
         lanes = lanes.wrapping_add(word.wrapping_mul(u64::from(*weight)));
@@ -132,7 +195,7 @@ fn bytes<const N: usize>(lanes: u64) -> [u8; N] {
 /// Along one side: from which source pixels each drawn pixel is made, and how much of each.
 #[derive(Debug, Default)]
 struct Taps {
-    asked: Option<(f64, f64, u32, u32)>,
+    asked: Option<(f64, f64, u32, u32, bool)>,
     /// Per drawn pixel, its first source pixel.
     first: Vec<u32>,
     /// Per drawn pixel as many weights; zeros where fewer are needed.
@@ -143,8 +206,9 @@ struct Taps {
 
 impl Taps {
     /// `from` and `length` of the source, which has `limit` pixels, become `drawn` pixels.
-    fn set(&mut self, from: f64, length: f64, drawn: u32, limit: u32) {
-        let asked = Some((from, length, drawn, limit));
+    /// `halved`: the source pixels are means of two.
+    fn set(&mut self, from: f64, length: f64, drawn: u32, limit: u32, halved: bool) {
+        let asked = Some((from, length, drawn, limit, halved));
         if self.asked == asked {
             return;
         }
@@ -152,7 +216,7 @@ impl Taps {
         self.first.clear();
         self.weights.clear();
         let scale = length / f64::from(drawn);
-        let reach = scale.max(1.0);
+        let reach = if halved { (scale * scale - MEAN).max(0.0).sqrt().max(0.75) } else { scale.max(1.0) };
         // The pixels whose middles lie within reach; at least one, the outermost where none does.
         let ends = |i: u32| {
             let middle = from + (f64::from(i) + 0.5) * scale;
@@ -196,7 +260,7 @@ impl Taps {
 
     /// All source pixels that are touched.
     fn reach(&self) -> (u32, u32) {
-        let Some((_, _, _, limit)) = self.asked else { return (0, 0) };
+        let Some((_, _, _, limit, _)) = self.asked else { return (0, 0) };
         let left = self.first.iter().copied().min().unwrap_or(0);
         let right = self.first.iter().copied().max().unwrap_or(0).saturating_add(self.count as u32);
         (left, right.min(limit))
@@ -211,7 +275,7 @@ mod tests {
 
     fn weights(from: f64, length: f64, count: u32, limit: u32) -> Vec<(u32, Vec<u16>)> {
         let mut taps = Taps::default();
-        taps.set(from, length, count, limit);
+        taps.set(from, length, count, limit, false);
         (0..count as usize).map(|i| taps.of(i)).map(|(first, weights)| (first, weights.to_vec())).collect()
     }
 
@@ -235,7 +299,7 @@ mod tests {
         let size = Size::new(200, 3);
         let bytes: Vec<u8> = (0..3u32).flat_map(|_| 0..200u8).collect();
         let view = View::packed(&bytes, size, 1);
-        let area = Area { x: 20.3, y: 0.0, width: 80.0, height: 3.0 };
+        let area = Area { x: 20.3, y: 0.0, width: 80.0, height: 3.0, halved: false };
         let mut out = vec![0; 40];
         Resize::default().draw(&view, area, Size::new(40, 1), &mut out);
         for (i, value) in out.iter().enumerate() {

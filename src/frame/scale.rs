@@ -1,7 +1,7 @@
 //! A frame of any form to a network's input, antialiased, without new memory per frame.
 //!
 //! YUV pictures become colour only where they are small: after luma was halved to the size of the chroma, or, where
-//! they hardly shrink, after resizing. `crop` and `rectify` add the other two ways to take pixels out of a frame.
+//! they hardly shrink, after resizing. Grey is never halved: what is read from it needs every stroke. `crop` and `rectify` add the other two ways to take pixels out of a frame.
 
 use multiversion::multiversion;
 
@@ -32,6 +32,8 @@ pub(super) struct Area {
     pub y: f64,
     pub width: f64,
     pub height: f64,
+    /// Each of its pixels is the mean of two by two already.
+    pub halved: bool,
 }
 
 /// A frame's planes in the forms that can be resampled.
@@ -131,23 +133,30 @@ fn fill_border(out: &mut [u8], input: Size, channels: u8, map: &Letterbox, pad: 
 
 impl Area {
     pub(super) fn whole(size: Size) -> Self {
-        Self { x: 0.0, y: 0.0, width: f64::from(size.width), height: f64::from(size.height) }
+        Self { x: 0.0, y: 0.0, width: f64::from(size.width), height: f64::from(size.height), halved: false }
     }
 
     /// Shrinks to half or less both ways.
     fn is_twice(self, size: Size) -> bool {
-        self.width >= 2.0 * f64::from(size.width) && self.height >= 2.0 * f64::from(size.height)
+        self.is_times(2.0, size)
+    }
+
+    /// Shrinks to this part or less both ways.
+    pub(super) fn is_times(self, times: f64, size: Size) -> bool {
+        self.width >= times * f64::from(size.width) && self.height >= times * f64::from(size.height)
     }
 
     /// The same part of the picture at half its size.
-    fn halved(self) -> Self {
-        Self { x: self.x / 2.0, y: self.y / 2.0, width: self.width / 2.0, height: self.height / 2.0 }
+    pub(super) fn halved(self) -> Self {
+        let [x, y, width, height] = [self.x, self.y, self.width, self.height].map(|length| length / 2.0);
+        Self { x, y, width, height, halved: true }
     }
 
     /// The same part in the chroma plane, which has half the columns and half or all of the rows.
     fn in_chroma(self, luma: &View<'_>, chroma: &View<'_>) -> Self {
         let down = if has_all_rows(luma, chroma) { 1.0 } else { 2.0 };
-        Self { x: self.x / 2.0, y: self.y / down, width: self.width / 2.0, height: self.height / down }
+        let (x, y, width, height) = (self.x / 2.0, self.y / down, self.width / 2.0, self.height / down);
+        Self { x, y, width, height, halved: false }
     }
 }
 
@@ -207,11 +216,12 @@ impl Resampler {
     ) -> Result<(), ConvertError> {
         let pixels = size.width as usize * size.height as usize;
         let out = out.get_mut(..pixels * usize::from(channels)).ok_or(ConvertError::Size(size))?;
-        let Self { resize, small: [first, second, third], rgb } = self;
-        let mut resize = |view: &View<'_>, area: Area, out: &mut [u8]| resize.draw(view, area, size, out);
+        let Self { resize: resampler, small: [first, second, third], rgb } = self;
+        let mut resize = |view: &View<'_>, area: Area, out: &mut [u8]| resampler.draw(view, area, size, out);
         let fit = |small: &mut Vec<u8>, bytes: usize| small.resize(pixels * bytes, 0);
         match (*picture, channels) {
-            (Picture::Rgb(view), 3) | (Picture::Gray(view), 1) => resize(&view, area, out),
+            (Picture::Rgb(view), 3) => resampler.draw_colour(&view, area, size, out),
+            (Picture::Gray(view), 1) => resize(&view, area, out),
             (Picture::Rgb(view), _) => {
                 fit(first, 3);
                 resize(&view, area, first);
@@ -224,11 +234,7 @@ impl Resampler {
             }
             (Picture::Paired { luma, full, .. } | Picture::Planar { luma, full, .. }, 1) => {
                 fit(second, 1);
-                if area.is_twice(size) {
-                    resize(&halve(&luma, first), area.halved(), second);
-                } else {
-                    resize(&luma, area, second);
-                }
+                resize(&luma, area, second);
                 convert::luma_to_gray(second, full, out);
             }
             // Halved, luma is of one size with the chroma: the colours are made there, and one picture is resized

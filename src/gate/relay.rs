@@ -39,25 +39,24 @@ pub struct Settings {
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("relay::Settings").field("host", &self.host()).field("post", &self.post).finish()
+        f.debug_struct("relay::Settings").field("host", &host(&self.url)).field("post", &self.post).finish()
     }
 }
 
 impl Settings {
     /// Where it listens.
     pub fn place(&self) -> (String, u16) {
-        let port = self.url.parse::<Uri>().ok().and_then(|uri| uri.port_u16()).unwrap_or(80);
-        (self.host(), port)
+        let uri = self.url.parse::<Uri>().ok();
+        let usual = if uri.as_ref().and_then(Uri::scheme_str) == Some("https") { 443 } else { 80 };
+        (host(&self.url), uri.and_then(|uri| uri.port_u16()).unwrap_or(usual))
     }
+}
 
-    /// The machine that is called; for messages, because the address may hold more than others should know.
-    fn host(&self) -> String {
-        self.url
-            .parse::<Uri>()
-            .ok()
-            .and_then(|uri| uri.authority().map(|authority| authority.host().to_owned()))
-            .unwrap_or_else(|| "relay".to_owned())
-    }
+/// The machine that is called; for messages, because the address may hold more than others should know.
+fn host(url: &str) -> String {
+    let uri = url.parse::<Uri>().ok();
+    uri.and_then(|uri| uri.authority().map(|authority| authority.host().to_owned()))
+        .unwrap_or_else(|| "relay".to_owned())
 }
 
 /// The relay, as a switch.
@@ -90,7 +89,7 @@ impl Relay {
     /// Calls within this time; anything but a 2xx is a failure.
     pub(super) fn call(&self, url: &str, within: Duration) -> Result<(), String> {
         let within = within.min(self.settings.timeout).max(Duration::from_millis(1));
-        let host = self.settings.host();
+        let host = host(url);
         let login = self.settings.login.as_ref().map(|(user, password)| (user.as_str(), password.expose()));
         let told = |error| match error {
             ureq::Error::Timeout(_) => {
@@ -119,7 +118,7 @@ impl Relay {
         };
         match answer.status() {
             status if status.is_success() => Ok(()),
-            status if status.as_u16() == 401 => Err(self.not_let_in(&answer)),
+            status if status.as_u16() == 401 => Err(self.not_let_in(&host, &answer)),
             status => Err(format!("the relay {host} answers {status}")),
         }
     }
@@ -138,8 +137,7 @@ impl Relay {
         }
     }
 
-    fn not_let_in(&self, answer: &Response<Body>) -> String {
-        let host = self.settings.host();
+    fn not_let_in(&self, host: &str, answer: &Response<Body>) -> String {
         match (&self.settings.login, challenge(answer)) {
             (None, _) => format!("the relay {host} wants a user name and a password"),
             (Some(_), Some(_)) if !self.settings.digest => {
@@ -249,6 +247,16 @@ mod tests {
         // A caller that has had enough hangs up.
         let _ = caller.write_all(answer.as_bytes());
         String::from_utf8_lossy(&heard).into_owned()
+    }
+
+    #[test]
+    fn the_machine_and_its_port_are_those_of_the_address() {
+        let check = |url: &str, port: u16| {
+            assert_eq!(settings(url).place(), ("10.0.0.5".to_owned(), port), "{url}");
+        };
+        check("http://10.0.0.5/relay/0?turn=on", 80);
+        check("https://10.0.0.5/relay/0", 443);
+        check("https://10.0.0.5:8443/", 8443);
     }
 
     fn settings(url: &str) -> Settings {

@@ -27,6 +27,7 @@ use crate::{
     clock::{Clock, Moment},
     fact::gate::{GateEvent, GateId, Refusal, Step},
     shutdown::Stop,
+    telemetry::{Span, Stage},
 };
 
 /// Orders that may wait for the gate's thread.
@@ -308,7 +309,12 @@ impl Gate {
 
     fn switch_on(&self, order: &Order) -> Result<Moment, String> {
         let Some(wires) = &self.wires else { return Err("the output is gone".to_owned()) };
-        wires.output.switch_on(&self.settings.id, order, self.settings.pulse, self.clock.as_ref())
+        let began = self.clock.now();
+        let outcome =
+            wires.output.switch_on(&self.settings.id, order, self.settings.pulse, self.clock.as_ref());
+        let ended = outcome.as_ref().map_or_else(|_| self.clock.now(), |at| *at);
+        self.status.switching.note(&Span::of(Stage::Actuate, began, ended).ended_well(outcome.is_ok()));
+        outcome
     }
 
     fn event(&mut self, order: &Order, step: Step) {

@@ -6,7 +6,10 @@ use std::sync::{
 };
 
 use super::machine::State;
-use crate::fact::gate::Step;
+use crate::{
+    fact::gate::Step,
+    telemetry::{Meter, Metered},
+};
 
 /// Written by the gate's thread, read by whoever reports.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub struct Status {
     refused: AtomicU64,
     failed: AtomicU64,
     untold: AtomicU64,
+    /// Switching the output on.
+    pub(super) switching: Meter,
 }
 
 #[derive(Debug, Clone)]
@@ -42,7 +47,8 @@ impl Default for Status {
         let now = Now { state: State::Unavailable, trouble: None };
         let zero = || AtomicU64::new(0);
         let (ordered, actuated, refused, failed, untold) = (zero(), zero(), zero(), zero(), zero());
-        Self { now: Mutex::new(now), ordered, actuated, refused, failed, untold }
+        let switching = Meter::default();
+        Self { now: Mutex::new(now), ordered, actuated, refused, failed, untold, switching }
     }
 }
 
@@ -64,6 +70,11 @@ impl Status {
             failed: read(&self.failed),
             untold: read(&self.untold),
         }
+    }
+
+    /// How long switching the output on took.
+    pub fn metered(&self) -> Metered {
+        self.switching.metered()
     }
 
     /// True if that is news.

@@ -91,6 +91,14 @@ impl Cursor {
     pub fn behind(passage: &Passage) -> Self {
         Self { began: passage.began, id: passage.id }
     }
+
+    pub const fn new(began: Timestamp, id: PassageId) -> Self {
+        Self { began, id }
+    }
+
+    pub const fn parts(&self) -> (Timestamp, PassageId) {
+        (self.began, self.id)
+    }
 }
 
 /// A passage as the journal holds it.

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
+use crate::telemetry::{Meter, Metered};
+
 /// Counters of one journal since it was opened. Reading them never waits.
 #[derive(Debug, Default)]
 pub struct Stats {
@@ -23,6 +25,8 @@ pub struct Stats {
     pub(super) disk_full: AtomicBool,
     /// When the newest fact was recorded that was erased from the beginning: microseconds since 1970.
     pub(super) erased_until: AtomicI64,
+    /// Transactions.
+    pub(super) commit: Meter,
 }
 
 /// The counters at one moment.
@@ -80,6 +84,11 @@ impl Stats {
             erased_for_room: read(&self.erased_for_room),
             disk_full: self.disk_full.load(Ordering::Relaxed),
         }
+    }
+
+    /// Transactions: those that failed are tried again.
+    pub fn metered(&self) -> Metered {
+        self.commit.metered()
     }
 
     pub(super) fn add(counter: &AtomicU64, by: u64) {

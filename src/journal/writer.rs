@@ -22,6 +22,7 @@ use super::{
 use crate::{
     clock::Clock,
     fact::{Fact, privacy::Unstored},
+    telemetry::{Span, Stage},
 };
 
 /// Facts erased per transaction, so that new ones never wait long behind an erasure.
@@ -146,12 +147,24 @@ impl Writing {
         }
     }
 
-    /// Commits the work. An error is the disk's; a fact that the database does not accept is given up instead.
+    /// Commits the work, and notes how long that took.
     fn settle(&mut self, work: &Work) -> rusqlite::Result<()> {
         if work.items.is_empty() && work.delivered.is_none() {
             return Ok(());
         }
         let began = self.clock.now();
+        let outcome = self.settle_now(work);
+        let ended = self.clock.now();
+        self.stats.commit.note(&Span::of(Stage::Journal, began, ended).ended_well(outcome.is_ok()));
+        outcome?;
+        let micros = u64::try_from(ended.since(began).as_micros()).unwrap_or(u64::MAX);
+        self.stats.last_commit_us.store(micros, Ordering::Relaxed);
+        self.stats.longest_commit_us.fetch_max(micros, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// An error is the disk's; a fact that the database does not accept is given up instead.
+    fn settle_now(&mut self, work: &Work) -> rusqlite::Result<()> {
         let entries: Vec<Entry> = work.items.iter().filter_map(|item| self.entry(item)).collect();
         match self.commit(&entries, work.delivered) {
             Err(error) if !is_the_disks(&error) && !entries.is_empty() => {
@@ -170,9 +183,6 @@ impl Writing {
             }
             other => other?,
         }
-        let micros = u64::try_from(self.clock.now().since(began).as_micros()).unwrap_or(u64::MAX);
-        self.stats.last_commit_us.store(micros, Ordering::Relaxed);
-        self.stats.longest_commit_us.fetch_max(micros, Ordering::Relaxed);
         Ok(())
     }
 

@@ -23,9 +23,10 @@ use super::{
 };
 use crate::{
     backoff::{self, Backoff},
-    clock::Clock,
+    clock::{Clock, Moment},
     fact::{Fact, Outbox, Undelivered},
     shutdown::Stop,
+    telemetry::{Span, Stage},
 };
 
 /// The outbox is looked at again after this long even if nothing was recorded: a read of it may have failed.
@@ -54,6 +55,8 @@ pub(super) struct Delivery {
     outcomes: mpsc::Receiver<(u64, Outcome)>,
     outcome_sender: mpsc::Sender<(u64, Outcome)>,
     calls: Calls,
+    /// Facts that the broker has not acknowledged on this connection, and since when: no more than the window is wide.
+    on_the_way: HashMap<u64, Moment>,
     /// Calls that the broker has not acknowledged on this connection.
     called: HashMap<Uuid, Call>,
     clock: Arc<dyn Clock>,
@@ -102,6 +105,7 @@ impl Delivery {
             outcomes,
             outcome_sender,
             calls,
+            on_the_way: HashMap::new(),
             called: HashMap::new(),
             clock,
             stats,
@@ -116,6 +120,10 @@ impl Delivery {
                 Err(trouble) => End::Lost(trouble),
             };
             self.stats.set_state(State::Offline);
+            let now = self.clock.now();
+            for (_, since) in self.on_the_way.drain() {
+                self.stats.told.note(&Span::of(Stage::Publish, since, now).failed());
+            }
             for (_, call) in self.called.drain() {
                 call.end(Err("the connection broke before the broker acknowledged it".to_owned()));
             }
@@ -311,6 +319,7 @@ impl Delivery {
         }
         if session.send_fact(seq, outgo) {
             Stats::add(&self.stats.historical, u64::from(message.historical));
+            self.on_the_way.insert(seq, self.clock.now());
         } else {
             // Cannot be while the window is smaller than the client's room; if it were, the next connection sends it.
             tracing::error!(seq, "the MQTT client takes no message; sent after the next connect");
@@ -362,6 +371,9 @@ impl Delivery {
             Heard::Delivered(seq) => {
                 self.outbox.delivered(&[seq]);
                 Stats::add(&self.stats.delivered, 1);
+                if let Some(since) = self.on_the_way.remove(&seq) {
+                    self.stats.told.note(&Span::of(Stage::Publish, since, self.clock.now()));
+                }
             }
             Heard::Called(order, outcome) => {
                 if let Some(call) = self.called.remove(&order) {

@@ -41,8 +41,10 @@ use tokio::sync::watch;
 pub use call::{Call, Calls, channel as calls};
 pub use image::{Image, Images, LARGEST_IMAGE};
 pub use payload::{Context, Message, VERSION, message};
+pub(crate) use payload::{Latency, Read, Verdict, Vote, latency, read, verdict, vote};
 pub use stats::{Snapshot, State, Stats};
 pub use status::{Presence, Status};
+pub(crate) use tls::certificates;
 pub use tls::{ClientCertificate, Part, Tls, TlsError};
 pub use topics::{TopicError, Topics};
 

@@ -101,7 +101,7 @@ struct Head<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Vote<'a> {
+pub(crate) struct Vote<'a> {
     plate: Option<&'a str>,
     confidence: Option<f64>,
     raw: Option<&'a str>,
@@ -116,13 +116,13 @@ struct Vote<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct RunnerUp<'a> {
+pub(crate) struct RunnerUp<'a> {
     plate: &'a str,
     confidence: f64,
 }
 
 #[derive(Debug, Serialize)]
-struct Verdict<'a> {
+pub(crate) struct Verdict<'a> {
     verdict: &'static str,
     reason: &'static str,
     list: Option<&'a str>,
@@ -134,7 +134,7 @@ struct Verdict<'a> {
 }
 
 #[derive(Debug, Serialize)]
-struct Read<'a> {
+pub(crate) struct Read<'a> {
     plate: &'a str,
     confidence: f64,
     height: f64,
@@ -193,7 +193,7 @@ struct ReplyV1<'a> {
 
 /// Milliseconds from the capture of the frame that decided to the end of each stage.
 #[derive(Debug, Serialize)]
-struct Latency {
+pub(crate) struct Latency {
     decoded: Option<f64>,
     detected: Option<f64>,
     read: Option<f64>,
@@ -347,7 +347,7 @@ fn head<'a>(
     }
 }
 
-fn vote(reading: Option<&Reading>) -> Vote<'_> {
+pub(crate) fn vote(reading: Option<&Reading>) -> Vote<'_> {
     Vote {
         plate: reading.map(|reading| reading.text.as_str()),
         confidence: reading.map(|reading| share(reading.confidence)),
@@ -364,7 +364,7 @@ fn vote(reading: Option<&Reading>) -> Vote<'_> {
     }
 }
 
-fn verdict(decision: &Decision) -> Verdict<'_> {
+pub(crate) fn verdict(decision: &Decision) -> Verdict<'_> {
     Verdict {
         verdict: decision.verdict.as_str(),
         reason: decision.reason.as_str(),
@@ -376,7 +376,7 @@ fn verdict(decision: &Decision) -> Verdict<'_> {
     }
 }
 
-fn read(read: &ReadSummary) -> Read<'_> {
+pub(crate) fn read(read: &ReadSummary) -> Read<'_> {
     Read {
         plate: read.text.as_str(),
         confidence: share(read.confidence),
@@ -386,7 +386,7 @@ fn read(read: &ReadSummary) -> Read<'_> {
 }
 
 /// `since_decided` on the wall clock stands in for the monotonic time of publishing, which the journal cannot keep.
-fn latency(receipt: &Receipt, since_decided: Option<Duration>) -> Latency {
+pub(crate) fn latency(receipt: &Receipt, since_decided: Option<Duration>) -> Latency {
     let millis = |time: Duration| time.as_micros() as f64 / 1000.0;
     let stage = |at: Option<Moment>| at.map(|at| millis(at.since(receipt.captured)));
     let published =

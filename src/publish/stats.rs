@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use crate::telemetry::{Meter, Metered};
+
 /// How the publisher stands with its broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum State {
@@ -48,6 +50,8 @@ pub struct Stats {
     trouble: Mutex<Option<String>>,
     /// What the broker keeps from us although there is a connection.
     denied: Mutex<Option<String>>,
+    /// Facts, from the client to the broker's acknowledgement.
+    pub(super) told: Meter,
 }
 
 /// The counters at one moment.
@@ -77,6 +81,8 @@ pub struct Snapshot {
     pub trouble: Option<String>,
     /// What the broker does not let us say or hear, while there is a connection.
     pub denied: Option<String>,
+    /// Facts, from handing them to the client to the broker's acknowledgement.
+    pub told: Metered,
 }
 
 impl Stats {
@@ -100,6 +106,7 @@ impl Stats {
             refused_commands: inner(&self.refused_commands).clone(),
             trouble: inner(&self.trouble).clone(),
             denied: inner(&self.denied).clone(),
+            told: self.told.metered(),
         }
     }
 

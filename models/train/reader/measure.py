@@ -12,6 +12,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from . import corners
@@ -85,8 +86,13 @@ def reliability(logits, texts, temperature: float):
     return rows
 
 
-def table(reads, plates) -> dict:
-    """All figures of one set."""
+def sharpness(crops: np.ndarray) -> np.ndarray:
+    """How sharp each crop is: the spread of its Laplacian, as a part of the spread of its greys."""
+    return np.array([float(cv2.Laplacian(c[0].astype(np.float32), cv2.CV_32F).std()) / max(float(c[0].std()), 1.0) for c in crops])
+
+
+def table(reads, plates, sharp: np.ndarray | None = None) -> dict:
+    """All figures of one set; by thirds of their sharpness where that is given."""
     def row(items):
         return {"n": len(items), "exact": round(float(np.mean([r == p.text for r, p in items])), 4), "folded": round(float(np.mean([fold(r) == fold(p.text) for r, p in items])), 4),
                 "cer": round(sum(distance(r, p.text) for r, p in items) / sum(len(p.text) for _, p in items), 4)}
@@ -99,6 +105,9 @@ def table(reads, plates) -> dict:
         part = [i for i in items if low <= i[1].height < high]
         if part:
             out[f"height {low}-{high if high < 9999 else ''}"] = row(part)
+    if sharp is not None and len(items) >= 3:
+        for name, third in zip(("most blurred", "middle", "sharpest"), np.array_split(np.argsort(sharp), 3)):
+            out[f"third {name}"] = row([items[i] for i in third])
     pairs = Counter(p for r, plate in items for p in align(plate.text, r) if p[0] != p[1])
     out["confusions"] = {f"{a or '-'}>{b or '-'}": n for (a, b), n in pairs.most_common(20)}
     return out
@@ -126,10 +135,11 @@ def main(argv=None) -> None:
     for name in args.set:
         found = set_of(Path(os.environ["AMSLPR_DATA"]), name, args.straight)
         for margin in args.margins:
-            logits = run(crops_of(found.plates, margin, args.straight is not None))
+            crops = crops_of(found.plates, margin, args.straight is not None)
+            logits = run(crops)
             reads = [greedy(l / args.temperature) for l in logits]
             texts = [p.text for p in found.plates]
-            print(json.dumps({"set": name, "margin": margin, "straight": args.straight is not None, "skipped": dict(found.skipped), **table(reads, found.plates), "reliability": reliability(logits, texts, args.temperature)}))
+            print(json.dumps({"set": name, "margin": margin, "straight": args.straight is not None, "skipped": dict(found.skipped), **table(reads, found.plates, sharpness(crops)), "reliability": reliability(logits, texts, args.temperature)}))
             if args.errors:
                 for (read, c), p in zip(reads, found.plates):
                     if read != p.text:

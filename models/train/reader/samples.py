@@ -17,6 +17,8 @@ from .splice import Splicer
 
 CODE = {c: i + 1 for i, c in enumerate(ALPHABET)}
 MOST = 20  # characters kept of a line; no plate has more
+# What a sample is. Of a photographed plate the whole text is known, of all others each line.
+DRAWN, TEXT, SPLICED, NOTHING = range(4)
 
 
 def codes(text: str) -> np.ndarray:
@@ -29,8 +31,8 @@ def codes(text: str) -> np.ndarray:
 class Batches(IterableDataset):
     """Endless batches of (pictures uint8 [N, 1, H, W], kinds [N], lines [N, 2, MOST]).
 
-    kind 0: the two rows hold the two lines of a synthetic plate; kind 1: the first holds the whole text
-    of a real plate, whose line break is not known. Not-plates are kind 0 with empty lines.
+    kind TEXT: the first row holds the whole text of a real plate, whose line break is not known; all others: the two
+    rows hold the two lines, empty ones where there is no plate.
     """
 
     def __init__(self, seed: int, batch: int, real: RealSet | None, real_part: float = .3, empty_part: float = .04, start: int = 0, easy: tuple[int, int] = (30_000, 120_000),
@@ -57,15 +59,15 @@ class Batches(IterableDataset):
             for i in range(self.batch):
                 u = rng.random()
                 if u < self.empty_part:
-                    picture, kind, lines = self._empty(rng, backgrounds), 0, []
+                    picture, kind, lines = self._empty(rng, backgrounds), NOTHING, []
                 elif u < self.empty_part + self.real_part:
-                    picture, kind, lines = augment(rng, chosen[i]), 1, [chosen[i].text]
+                    picture, kind, lines = augment(rng, chosen[i]), TEXT, [chosen[i].text]
                 elif u < self.empty_part + self.real_part + self.splice_part:
                     plate, lines = self.splicer.make(rng)
-                    picture, kind = augment(rng, plate), 0
+                    picture, kind = augment(rng, plate), SPLICED
                 else:
                     picture, lines = photographer.shoot(max(ease, rng.random() ** .6))
-                    kind = 0
+                    kind = DRAWN
                 pictures.append(picture)
                 kinds.append(kind)
                 known.append((codes(lines[0] if lines else ""), codes("".join(lines[1:]))))

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from . import real as real_data
 from .crops import DETECTED_MARGIN, MARGIN
 from .decode import distance, fold, greedy
 from .net import Reader, flop
-from .samples import Batches, normalise
+from .samples import TEXT, Batches, normalise
 from .shelf import Shelf, again, endless
 from .splice import Splicer, cuttable, well_cut
 
@@ -52,6 +53,8 @@ class Options:
     still_stem: bool = False  # the first layer keeps its weights: a sixth of the time
     again: float = .5  # of the batches come a second time (on a processor)
     room: int = 2_000_000  # crops kept on a GPU, 7.7 kB each
+    source: Iterable | None = None  # batches without end that take the place of a stream of its own
+    sets: tuple[real_data.RealSet, real_data.RealSet] | None = None  # to learn from and to measure on, where they are in memory already
 
 
 # Above this loss (nats) a sample counts a quarter: it is mostly a picture that nobody could read.
@@ -63,7 +66,7 @@ def ctc(logits, kinds, lines, knee: float | None = None):
     logp = F.log_softmax(logits.float(), 2)
     steps = logp.shape[1] // 2
     losses = []
-    known, joined = (kinds == 0).nonzero().flatten(), (kinds == 1).nonzero().flatten()
+    known, joined = (kinds != TEXT).nonzero().flatten(), (kinds == TEXT).nonzero().flatten()
     if len(known):
         part = logp[known].reshape(len(known) * 2, steps, -1)
         losses.append(_ctc(part, lines[known].reshape(len(known) * 2, -1)).reshape(-1, 2).sum(1))
@@ -110,6 +113,16 @@ def scores(reads, plates):
             "per_text": float(np.mean([np.mean(v) for v in per_text.values()]))}
 
 
+def photographs(folder: Path, out: Path):
+    """The plates to learn from and those to measure on; `out` keeps their corners."""
+    both = []
+    for name in ("train", "val"):
+        found = corners.find(folder, f"{name}.jsonl", out / f"corners-{name}.json")
+        both.append(real_data.load(folder, f"{name}.jsonl", backgrounds=name == "train", corners=found))
+        print(f"reader: {name}: {len(both[-1].plates)} readable plates, skipped: {dict(both[-1].skipped) or 'none'}", flush=True)
+    return tuple(both)
+
+
 def train(options: Options) -> dict:
     """Trains and returns the last metrics; leaves OUT/reader.pt (checkpoint) and OUT/reader.jsonl (metrics)."""
     options.out.mkdir(parents=True, exist_ok=True)
@@ -141,12 +154,7 @@ def train(options: Options) -> dict:
     averaged, current = ([t for t in m.state_dict().values() if t.dtype.is_floating_point] for m in (ema, model))
     training = checking = None
     if options.data:
-        folder = options.data / "plates-real"
-        found = [corners.find(folder, f"{name}.jsonl", options.out / f"corners-{name}.json") for name in ("train", "val")]
-        training = real_data.load(folder, "train.jsonl", backgrounds=True, corners=found[0])
-        checking = real_data.load(folder, "val.jsonl", corners=found[1])
-        for name, found in (("train", training), ("val", checking)):
-            print(f"reader: {name}: {len(found.plates)} readable plates, skipped: {dict(found.skipped) or 'none'}", flush=True)
+        training, checking = options.sets or photographs(options.data / "plates-real", options.out)
     else:
         print("reader: AMSLPR_DATA is not set: synthetic plates alone, nothing real to measure on", flush=True)
     budget = options.minutes * 60
@@ -167,6 +175,8 @@ def train(options: Options) -> dict:
 
     def batches():
         """Batches without end; from splice_from on with spliced plates among them."""
+        if options.source is not None:
+            yield from options.source
         ready = training is not None and experienced()
         while True:
             splicer = splicer_of(copy.deepcopy(ema).to("cpu"), training) if ready else None

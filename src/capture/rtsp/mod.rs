@@ -407,9 +407,14 @@ impl Opened {
     }
 
     fn next_frame(&mut self, stop: &Stop) -> Result<Option<Frame>, Fault> {
+        // What the decoder has worked since it last gave a picture; waiting for the camera is no work.
+        let mut spent = Duration::ZERO;
         loop {
+            let began = self.origin.clock.now();
             let Some(decoded) = self.decoder.picture(&self.origin, self.catch_up_to)? else {
-                if !self.feed()? {
+                let fed = self.feed()?;
+                spent += self.origin.clock.now().since(began);
+                if !fed {
                     match self.wait_for_packet(stop)? {
                         Waited::Stopped => return Ok(None),
                         Waited::Packet(packet) => self.take(packet)?,
@@ -418,6 +423,12 @@ impl Opened {
                 continue;
             };
             let seq = self.origin.stats.saw_picture();
+            if !matches!(decoded, Decoded::NoBuffer) {
+                let ended = self.origin.clock.now();
+                let worked = std::mem::take(&mut spent) + ended.since(began);
+                let well = !matches!(decoded, Decoded::Damaged);
+                self.origin.stats.decoded(seq, ended.before(worked), ended, well);
+            }
             match decoded {
                 Decoded::Picture(form, buffer, stamp) => {
                     self.undecoded = None;

@@ -312,6 +312,10 @@ impl Stream for Opened {
                 let unpacked = bytes.map_or(Unpacked::Broken, |bytes| {
                     unpack(bytes, &self.agreed, self.settings.max_pixels, &self.origin.pool)
                 });
+                if !matches!(unpacked, Unpacked::NoBuffer) {
+                    let well = matches!(unpacked, Unpacked::Picture(..));
+                    stats.decoded(seq, now, self.origin.clock.now(), well);
+                }
                 match unpacked {
                     Unpacked::Picture(form, buffer) => {
                         return Ok(Some(self.origin.frame(

@@ -129,7 +129,8 @@ pub(super) fn publish(
     })?;
     let (crowd, start) = (u64::from(single.rounds), line.clock.now());
     for n in 0..crowd {
-        line.record(n);
+        // Others than before: a fact that the journal knows is told once.
+        line.record(facts / 2 + n);
         while line.journal.stats().snapshot().queued > 200 {
             line.clock.sleep(GLANCE);
         }

@@ -54,7 +54,7 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     if args.list || !args.config.exists() {
         if !args.list {
-            println!("{}: not there, so no configured camera is looked at", args.config.display());
+            tell!("{}: not there, so no configured camera is looked at", args.config.display())?;
         }
         return Ok(Exit::Success);
     }

@@ -46,6 +46,8 @@ pub(super) struct Known {
     pub problems: Vec<String>,
     /// Lines whose picture is not there.
     pub without_image: Vec<String>,
+    /// Described pictures of folders that were not asked for.
+    pub elsewhere: usize,
     /// Pictures that no line speaks of, in folders of which some line speaks.
     pub without_truth: Vec<PathBuf>,
 }
@@ -75,6 +77,8 @@ pub(super) fn load(file: &Path, folder: &Path) -> anyhow::Result<Known> {
     let mut known = Known::default();
     let mut named = BTreeSet::new();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    // The folder is one of those that the file names: its other folders were not asked for.
+    let mut is_part = false;
     for (number, line) in text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
         let place = format!("{}:{}", file.display(), number + 1);
         let parsed = serde_json::from_str::<Line>(line).map_err(|e| e.to_string());
@@ -93,9 +97,16 @@ pub(super) fn load(file: &Path, folder: &Path) -> anyhow::Result<Known> {
             known.without_image.push(image);
             continue;
         };
+        is_part |= path != folder.join(&image);
         named.insert(path.clone());
         let set = Path::new(&image).parent().map(|p| p.to_string_lossy().into_owned()).unwrap_or_default();
         known.pictures.push(Truth { set, image, path, plates });
+    }
+    if is_part {
+        let here = |image: &String| Path::new(image).parent().and_then(Path::file_name) == folder.file_name();
+        let before = known.without_image.len();
+        known.without_image.retain(here);
+        known.elsewhere = before - known.without_image.len();
     }
     known.without_truth = strangers(&named)?;
     Ok(known)
@@ -162,6 +173,19 @@ mod tests {
         let file = folder.path().join("truth.jsonl");
         fs::write(&file, lines.join("\n")).unwrap();
         load(&file, folder.path()).unwrap()
+    }
+
+    #[test]
+    fn one_of_the_folders_that_the_file_names_may_be_asked_for_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("us")).unwrap();
+        fs::write(folder.path().join("us/a.jpg"), [0xff, 0xd8, 0xff, 0xe0]).unwrap();
+        let file = folder.path().join("truth.jsonl");
+        let line = |image: &str| format!("{{\"image\": \"{image}\", \"plates\": []}}\n");
+        fs::write(&file, ["us/a.jpg", "us/gone.jpg", "eu/b.jpg", "br/c.jpg"].map(line).concat()).unwrap();
+        let known = load(&file, &folder.path().join("us")).unwrap();
+        assert_eq!((known.pictures.len(), known.elsewhere), (1, 2));
+        assert_eq!(known.without_image, ["us/gone.jpg"]);
     }
 
     #[test]

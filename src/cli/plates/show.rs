@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Exit, Office, plate};
 use crate::{
-    access::{Entry, Kind, List, Pass, PassUse},
+    access::{Entry, Kind, List, Memory, Pass, PassUse},
     clock::Clock,
     config::plates::written_time,
     journal::Recorded,
@@ -67,8 +67,8 @@ struct Shown<'a> {
 }
 
 pub(super) fn list(office: &Office, listing: &Listing) -> anyhow::Result<Exit> {
-    let store = office.desk.store()?;
-    let (added, memory) = (store.entries()?, store.memory()?);
+    let added = office.entries()?;
+    let memory = if added.is_empty() { Memory::default() } else { office.desk.store()?.memory()? };
     let (lists, problems) = office.desk.configured().with(&added);
     if let Some(name) = &listing.list
         && !office.desk.configured().lists.iter().any(|list| list.name == *name)

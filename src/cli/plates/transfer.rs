@@ -57,7 +57,7 @@ pub(super) fn import(office: &Office, import: &Import) -> anyhow::Result<Exit> {
         return Ok(refuse(&import.file, bad));
     }
     if import.dry_run {
-        println!("{} lines are right; nothing was changed", lines.len());
+        tell!("{} lines are right; nothing was changed", lines.len())?;
         return Ok(Exit::Success);
     }
     let mut all = Vec::new();
@@ -68,7 +68,7 @@ pub(super) fn import(office: &Office, import: &Import) -> anyhow::Result<Exit> {
     all.extend(changes);
     match office.apply(&all)? {
         Ok(applied) => {
-            println!("{}", summary(&applied));
+            tell!("{}", summary(&applied))?;
             Ok(Exit::Success)
         }
         Err(refusals) => {
@@ -133,7 +133,7 @@ fn changes(rows: Vec<Row>, list: Option<&str>, bad: &mut Vec<BadLine>) -> (Vec<u
 fn leftovers(office: &Office, changes: &[Change]) -> anyhow::Result<Vec<Change>> {
     let wanted: BTreeSet<(&str, &PlateText)> = changes.iter().map(|c| (c.list(), c.plate())).collect();
     let lists: BTreeSet<&str> = changes.iter().map(Change::list).collect();
-    let added = office.desk.store()?.entries()?;
+    let added = office.entries()?;
     let over = added.into_iter().filter(|one| {
         lists.contains(one.list.as_str()) && !wanted.contains(&(one.list.as_str(), &one.entry.plate))
     });
@@ -141,7 +141,7 @@ fn leftovers(office: &Office, changes: &[Change]) -> anyhow::Result<Vec<Change>>
 }
 
 pub(super) fn export(office: &Office, export: &Export) -> anyhow::Result<Exit> {
-    let added = office.desk.store()?.entries()?;
+    let added = office.entries()?;
     let mut entries: Vec<(String, NewEntry)> = Vec::new();
     if export.all {
         for list in &office.desk.configured().lists {

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use crate::telemetry::{Histogram, Meter, Metered, Span, Stage, Times};
+
 /// Counters since the start.
 #[derive(Debug, Default)]
 pub struct Stats {
@@ -16,6 +18,18 @@ pub struct Stats {
     put_off: AtomicU64,
     passages: AtomicU64,
     pictures_missed: AtomicU64,
+    /// Plates not read because they are known well enough.
+    known: AtomicU64,
+    /// Plates not read because this look is no better than those before.
+    no_better: AtomicU64,
+    prepare: Meter,
+    detect: Meter,
+    track: Meter,
+    read: Meter,
+    vote: Meter,
+    decide: Meter,
+    /// From the picture that decided to the decision.
+    reading: Histogram,
 }
 
 /// The counters at one moment.
@@ -35,6 +49,10 @@ pub struct Snapshot {
     pub passages: u64,
     /// Pictures of best reads for which there was no memory.
     pub pictures_missed: u64,
+    /// Plates in view that were not read because they are known well enough,
+    pub known: u64,
+    /// or because this look is no better than those before.
+    pub no_better: u64,
 }
 
 impl Snapshot {
@@ -58,7 +76,52 @@ impl Stats {
             put_off: get(&self.put_off),
             passages: get(&self.passages),
             pictures_missed: get(&self.pictures_missed),
+            known: get(&self.known),
+            no_better: get(&self.no_better),
         }
+    }
+
+    /// Its stages' times, in their order.
+    pub fn metered(&self) -> [(Stage, Metered); 6] {
+        [
+            (Stage::Prepare, self.prepare.metered()),
+            (Stage::Detect, self.detect.metered()),
+            (Stage::Track, self.track.metered()),
+            (Stage::Read, self.read.metered()),
+            (Stage::Vote, self.vote.metered()),
+            (Stage::Decide, self.decide.metered()),
+        ]
+    }
+
+    /// How long it took from the picture that decided to the decision.
+    pub fn reading(&self) -> Times {
+        self.reading.times()
+    }
+
+    pub(super) fn decided_after(&self, time: Duration) {
+        self.reading.note(time);
+    }
+
+    /// A piece of work of one of its stages is done.
+    pub(super) fn note(&self, span: &Span) {
+        let meter = match span.stage {
+            Stage::Prepare => &self.prepare,
+            Stage::Detect => &self.detect,
+            Stage::Track => &self.track,
+            Stage::Read => &self.read,
+            Stage::Vote => &self.vote,
+            Stage::Decide => &self.decide,
+            Stage::Capture | Stage::Decode | Stage::Journal | Stage::Publish | Stage::Actuate => return,
+        };
+        meter.note(span);
+    }
+
+    pub(super) fn known(&self) {
+        self.known.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn no_better(&self) {
+        self.no_better.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn looked(&self, time: Duration, well: bool) {

@@ -87,6 +87,12 @@ pub fn understood(verb: &str, payload: &[u8]) -> Result<(), &'static str> {
     parse::parse(verb, payload).map(|_| ()).map_err(|fault| fault.code.as_str())
 }
 
+/// What these fields ask for under this verb, or what is wrong with them, the field first: for those who ask by another
+/// way than a broker, by the same rules.
+pub fn request(verb: &str, fields: serde_json::Map<String, Value>) -> Result<Request, String> {
+    parse::request(verb, fields)?.ok_or_else(|| format!("verb: there is {}", parse::VERBS))
+}
+
 /// What came of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {

@@ -140,7 +140,7 @@ struct Trigger {
 struct Status {}
 
 /// `None`: there is no such verb.
-fn request(verb: &str, fields: Map<String, Value>) -> Result<Option<Request>, String> {
+pub(super) fn request(verb: &str, fields: Map<String, Value>) -> Result<Option<Request>, String> {
     Ok(Some(match verb {
         "plates/add" => {
             let wanted: AddPlate = read(fields)?;
