@@ -14,7 +14,7 @@ mod find;
 use std::{
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -84,6 +84,9 @@ pub enum OnnxError {
     Model(#[from] ModelError),
 }
 
+/// The library of this process and its environment, of which there is one.
+static LOADED: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
+
 /// The loaded library.
 #[derive(Debug, Clone)]
 pub struct Runtime {
@@ -98,15 +101,22 @@ impl Runtime {
     pub fn load(settings: &Settings) -> Result<Self, OnnxError> {
         let library = find::library(settings.library.as_deref()).ok_or(OnnxError::Absent)?;
         let unusable = |reason: String| OnnxError::Unusable { library: library.clone(), reason };
-        if !library.is_file() {
-            return Err(unusable("there is no such file".to_owned()));
-        }
-        let builder = ort::init_from(&library).map_err(|error| unusable(error.to_string()))?;
-        let environment = builder
-            .with_name("amslpr")
-            .with_telemetry(false)
-            .build()
-            .map_err(|error| unusable(error.to_string()))?;
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        let environment = match &*loaded {
+            Some((place, environment)) if *place == library => environment.clone(),
+            Some((place, _)) => {
+                return Err(unusable(format!("{} is loaded already; restart the program", place.display())));
+            }
+            None if !library.is_file() => return Err(unusable("there is no such file".to_owned())),
+            None => {
+                let builder = ort::init_from(&library).map_err(|error| unusable(error.to_string()))?;
+                let built = builder.with_name("amslpr").with_telemetry(false).build();
+                let environment = built.map_err(|error| unusable(error.to_string()))?;
+                *loaded = Some((library.clone(), environment.clone()));
+                environment
+            }
+        };
+        drop(loaded);
         Ok(Self { environment, version: version(), library, settings: settings.clone() })
     }
 
