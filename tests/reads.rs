@@ -126,7 +126,7 @@ fn a_passage_takes_a_fifth_of_the_reads_of_every_frame_and_comes_to_the_same_tex
     check("three cars drive by, with the memory", &frames, 1 << 20, 5.0);
     // The first car again, which stops in full view.
     let waits = standing(&frames, 55, 15, 5);
-    check("a car stands for 15 s, with the memory", &waits, 1 << 20, 4.5);
+    check("a car stands for 15 s, with the memory", &waits, 1 << 20, 5.0);
 }
 
 /// A frame whose pixels may be changed.
@@ -271,12 +271,11 @@ fn what_was_read_a_moment_ago_is_not_read_again() {
     let frames = frames(&house().join("config/demo/drive-by.mp4"));
     let networks = networks(1 << 20);
     let settings = Settings::new(CameraId::new("clip"), false);
-    let frames = &frames[..120];
     // Twice the same: all that was sure the first time is recalled the second time.
-    let (first, _) = passages(&networks, &settings, frames);
+    let (first, _) = passages(&networks, &settings, &frames);
     let before = networks.recall().unwrap().snapshot();
-    let (second, chosen) = passages(&networks, &settings, frames);
+    let (second, chosen) = passages(&networks, &settings, &frames);
     let recalled = networks.recall().unwrap().snapshot().recalled - before.recalled;
     assert_eq!(first, second);
-    assert!(recalled * 4 > chosen.reads, "{recalled} of {}", chosen.reads);
+    assert!(recalled * 2 > chosen.reads, "{recalled} of {}", chosen.reads);
 }
