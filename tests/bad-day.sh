@@ -13,7 +13,8 @@ disk=$work/disk
 # The test calls it back: boots the machine, with these words for its kernel; commands come in at the standard input.
 if [ "${1:-}" = machine ]; then
 	unpack_kernel
-	exec qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1536 -nographic -no-reboot \
+	# It is not to outlive the test.
+	exec setpriv --pdeathsig KILL -- qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 1536 -nographic -no-reboot \
 		-nic user,model=virtio-net-pci -kernel "$root/boot/vmlinuz-$kernel" -initrd "$disk.cpio" \
 		-append "console=ttyS0 loglevel=3 panic=-1 no_timer_check rdinit=/init $2"
 fi
@@ -21,8 +22,8 @@ fi
 mkdir -p "$work"
 install_missing qemu-system-x86 busybox-static cpio gcc libc6-dev kmod xz-utils
 unpack_kernel
-cargo build --quiet --release --bin amslpr
-begin_disk "$disk" target/release/amslpr
+[ -n "${PROGRAM:-}" ] || cargo build --quiet --release --bin amslpr
+begin_disk "$disk" "${PROGRAM:-target/release/amslpr}"
 add_models "$disk"
 gcc -static -O1 -o "$disk/bin/set-control" tests/camera-machine/set-control.c
 add_modules "$disk" vivid virtio_net virtio_pci

@@ -30,6 +30,8 @@ use serde_json::Value;
 /// Network cameras, and the streams that they are.
 const NETWORK: [&str; 3] = ["street", "lane", "door"];
 const YARD: &str = "yard";
+/// Where what the machine says is kept.
+const CONSOLE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/bad-day.console");
 /// How late an emulated machine may be with what it says.
 const SLACK: Duration = Duration::from_secs(20);
 
@@ -51,9 +53,13 @@ impl Machine {
         let (console, out) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let lines = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&lines);
+        let mut kept = fs::File::create(CONSOLE).unwrap();
+        println!("everything that the machine says is in {CONSOLE}");
         std::thread::spawn(move || {
             for line in BufReader::new(out).split(b'\n').map_while(Result::ok) {
-                heard.lock().unwrap().push(String::from_utf8_lossy(&line).trim_end().to_owned());
+                let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+                let _ = writeln!(kept, "{line}");
+                heard.lock().unwrap().push(line);
             }
         });
         Self { child, console, lines }
@@ -61,6 +67,15 @@ impl Machine {
 
     fn has_said(&self, beginning: &str) -> Option<usize> {
         self.lines.lock().unwrap().iter().position(|line| line.starts_with(beginning))
+    }
+
+    /// Booting and telling all take their time in an emulated machine.
+    fn wait_for_line(&self, beginning: &str) {
+        let clock = SystemClock::start();
+        while self.has_said(beginning).is_none() {
+            assert!(clock.now().as_micros() < 900_000_000, "the machine never said: {beginning}");
+            clock.sleep(Duration::from_millis(200));
+        }
     }
 
     /// Says a word, and waits until it is done.
@@ -239,10 +254,7 @@ fn messages_journal_and_log_tell_the_true_story_of_a_bad_day() {
     let clock = SystemClock::start();
     let mut day =
         Day { machine, server: Some(server), clip, proxies, mosquitto, subscriber, clock, diary: Vec::new() };
-    while day.machine.has_said("the machine is up").is_none() {
-        assert!(day.clock.now().as_micros() < 900_000_000, "the machine does not come up");
-        day.pause(1);
-    }
+    day.machine.wait_for_line("the machine is up");
     let everyone = [&NETWORK[..], &[YARD]].concat();
     day.wait_until_online(&everyone);
     day.pause(20);
@@ -273,11 +285,8 @@ fn messages_journal_and_log_tell_the_true_story_of_a_bad_day() {
     day.wait_until_online(&everyone);
     let after = day.machine.size();
     day.machine.console.write_all(b"end\n").unwrap();
-    wait_for("the end", || day.machine.has_said("== end").is_some());
+    day.machine.wait_for_line("== end");
     let told = day.machine.part("log").join("\n");
-    let kept = std::env::temp_dir().join("amslpr-bad-day.log");
-    fs::write(&kept, day.machine.lines.lock().unwrap().join("\n")).unwrap();
-    println!("everything that the machine said is in {}", kept.display());
 
     messages(&day, &everyone);
     journal(&day, &everyone);

@@ -11,17 +11,12 @@ mkdir -p "$work"
 install_missing qemu-system-x86 busybox-static cpio gcc make
 unpack_kernel
 
-mkdir -p "$work/module"
-cp tests/gate-machine/gpio-rig.c "$work/module/"
-echo 'obj-m := gpio-rig.o' >"$work/module/Makefile"
-make --silent -C "$root/usr/src/linux-headers-$kernel" M="$work/module" modules
-
 cargo build --quiet --bin amslpr
 
 # The machine's memory is its disk.
 disk=$work/disk
 begin_disk "$disk" target/debug/amslpr
 add_models "$disk"
-cp "$work/module/gpio-rig.ko" "$disk/"
+add_gpio_rig "$disk" "$work"
 end_disk "$disk" tests/gate-machine/inside.sh
 boot_and_tell "$disk"

@@ -80,6 +80,15 @@ add_modules() {
 	done
 }
 
+# add_gpio_rig FOLDER WORK: a GPIO chip of eight lines, built in WORK; insmod /gpio-rig.ko.
+add_gpio_rig() {
+	mkdir -p "$2/module"
+	cp tests/gate-machine/gpio-rig.c "$2/module/"
+	echo 'obj-m := gpio-rig.o' >"$2/module/Makefile"
+	make --silent -C "$root/usr/src/linux-headers-$kernel" M="$2/module" modules
+	cp "$2/module/gpio-rig.ko" "$1/"
+}
+
 # end_disk FOLDER INIT: packs it as FOLDER.cpio; INIT is its first process.
 end_disk() {
 	cp "$2" "$1/init"

@@ -94,4 +94,35 @@ set-control /dev/video0 "Percentage of Dropped Buffers" 0
 check "and opened again" wait_for 60 logged "camera live" 3
 kill $daemon
 check "the daemon ends in order" eval 'wait_for 30 eval "! kill -0 $daemon 2>/dev/null"'
+
+# Nothing moves, not even a clock in the picture; then the loop in the road reports a vehicle.
+insmod /gpio-rig.ko
+set-control /dev/video0 "OSD Text Mode" 2
+camera yuyv '[camera.trigger]
+line = "GPIO26"
+hold = "3s"'
+sed -i '/^decode\|^motion/d' /etc/amslpr.toml
+amslpr run --quiet --config /etc/amslpr.toml >/tmp/daemon.log 2>&1 &
+daemon=$!
+looked() { amslpr status --json --config /etc/amslpr.toml | sed 's/.*"looked_at":\([0-9]*\).*/\1/'; }
+looks_in() { # looks_in seconds: how often it was looked at
+	looks=$(looked)
+	usleep $(($1 * 1000000))
+	echo $(($(looked) - looks))
+}
+check "a camera with a trigger is live" wait_for 120 logged "camera live"
+usleep 15000000
+resting=$(looks_in 20)
+echo 0,0,0,0,0,0,0,1 >/sys/module/gpio_rig/parameters/inputs
+usleep 2000000
+awake=$(looks_in 20)
+echo 0,0,0,0,0,0,0,0 >/sys/module/gpio_rig/parameters/inputs
+usleep 8000000
+after=$(looks_in 20)
+say "looks in 20 s: $resting at rest, $awake while the input is active, $after after it"
+check "at rest it is looked at now and then" [ "$resting" -ge 1 -a "$resting" -le 8 ]
+check "an input wakes it" [ "$awake" -ge $((resting * 2 + 3)) ]
+check "and it goes to rest again" [ "$after" -le $((resting + 3)) ]
+kill $daemon
+check "the daemon ends in order again" eval 'wait_for 30 eval "! kill -0 $daemon 2>/dev/null"'
 echo "all is well"
