@@ -2,9 +2,11 @@
 # After the plug was pulled: everything that was told is there, and the service is up by itself. Then bad input at a start.
 . ./checks.sh
 check "after the plug was pulled the service comes up by itself" wait_for 120 systemctl is-active amslpr
-up=$(($(property ActiveEnterTimestampMonotonic) / 1000))
 after=$((($(property ActiveEnterTimestampMonotonic) - $(property InactiveExitTimestampMonotonic)) / 1000))
-say "from the machine's start to READY: $up ms, $after ms of it the service's own"
+say "at a boot, from the service's start to READY: $after ms"
+# A container counts from its host's start.
+[ "$machine" = container ] || say "from the machine's: $(($(property ActiveEnterTimestampMonotonic) / 1000)) ms"
+[ "$machine" = emulated ] || check "not more than 3 s" all 'test "$after" -gt 0' 'most "$after" 3000'
 check "the journal is sound" amslpr journal verify
 check "what subscribers were told is in it" all 'test -s /var/tmp/told' 'amslpr passages | grep -f /var/tmp/told'
 rm -f /etc/amslpr/conf.d/demo.toml
