@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    CameraState, CameraStats, CaptureError, Condition, Origin, Retry, Source,
+    CameraState, CameraStats, CaptureError, Condition, Fault, Origin, Retry, Source,
     watch::{self, Watch},
 };
 use crate::{
@@ -59,6 +59,9 @@ impl Default for Care {
 /// A stream that lived this long has worked: the next wait is a short one again.
 const PROVEN: Duration = Duration::from_secs(5);
 
+/// So often a device that has just appeared may be denied to us before somebody has to do something.
+const PLUGGING: u32 = 8;
+
 /// A running camera. Dropping it stops the thread and waits for it, at most about a second.
 #[derive(Debug)]
 pub struct Camera {
@@ -88,6 +91,7 @@ impl Camera {
             backoff: Backoff::new(care.retry),
             refusals: Backoff::new(care.refused),
             proven: false,
+            denials: None,
             watch: care.watch.clone().map(Watch::new),
             paced: matches!(delivery, Delivery::Latest(_)),
         };
@@ -133,6 +137,8 @@ struct Run {
     refusals: Backoff,
     /// It has worked since it broke last.
     proven: bool,
+    /// How often it was denied to us since it was not there at all; `None` if it was there.
+    denials: Option<u32>,
     watch: Option<Watch>,
     /// Its pictures come when they are taken, and not as fast as somebody looks at them.
     paced: bool,
@@ -159,7 +165,12 @@ impl Run {
                         // It has worked in between: this is another story.
                         last_words.clear();
                     }
-                    let retry = error.retry();
+                    let retry = match error.retry() {
+                        // What a file will always give, a camera may do otherwise tomorrow.
+                        Retry::Never if self.source.is_live() => Retry::Rarely,
+                        retry => retry,
+                    };
+                    let retry = self.with_plugging(&error.fault, retry);
                     let camera = self.origin.camera.clone();
                     if retry == Retry::Never {
                         tracing::error!(%camera, error = %words, "camera failed for good");
@@ -182,6 +193,19 @@ impl Run {
             }
         };
         stats.set_state(state);
+    }
+
+    /// A device that was plugged in just now may belong to nobody of us yet: a moment later it does.
+    fn with_plugging(&mut self, fault: &Fault, retry: Retry) -> Retry {
+        match (fault, self.denials) {
+            (Fault::Gone | Fault::Missing, _) => self.denials = Some(0),
+            (Fault::Denied, Some(denials)) if denials < PLUGGING => {
+                self.denials = Some(denials + 1);
+                return Retry::Soon;
+            }
+            _ => self.denials = None,
+        }
+        retry
     }
 
     fn wait_after(&mut self, retry: Retry) -> Duration {
@@ -264,7 +288,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        capture::{Counts, Fault, Form, Stream},
+        capture::{Counts, Form, Stream},
         clock::{Clock, ManualClock},
         frame::{Buffer, CameraId, PixelFormat},
         geometry::Size,
@@ -320,9 +344,14 @@ mod tests {
         }
     }
 
-    fn start(
-        openings: Vec<Result<(u64, Option<Fault>), Fault>>,
+    fn start(openings: Vec<Opening>, delivery: Delivery) -> (Camera, Receiver<Frame>) {
+        start_with(openings, delivery, Duration::from_millis(1))
+    }
+
+    fn start_with(
+        openings: Vec<Opening>,
         delivery: Delivery,
+        refused: Duration,
     ) -> (Camera, Receiver<Frame>) {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
         let origin = Origin::new(CameraId::new("gate"), clock, 8);
@@ -332,7 +361,8 @@ mod tests {
             longest: Duration::from_millis(2),
             jitter: 0.0,
         };
-        let care = Care { retry: quick, refused: quick, watch: None };
+        let refused = backoff::Settings { first: refused, longest: refused, jitter: 0.0 };
+        let care = Care { retry: quick, refused, watch: None };
         Camera::start(Box::new(source), &origin, delivery, &care).unwrap()
     }
 
@@ -367,6 +397,16 @@ mod tests {
         let counts = camera.stats().counts();
         assert_eq!((counts.failures, counts.reopened, counts.delivered), (4, 3, 5));
         assert!(camera.stats().last_error().unwrap().contains("cut off"));
+    }
+
+    #[test]
+    fn a_camera_that_was_plugged_in_just_now_may_be_denied_for_a_moment() {
+        let denied = || Err(Fault::Denied);
+        let script = vec![Err(Fault::Missing), denied(), denied(), denied(), Ok((2, None))];
+        // Waits after a refusal that somebody has to see to would outlast the test.
+        let (camera, receiver) = start_with(script, Delivery::Every(2), LONG);
+        assert_eq!(received(&receiver), [0, 1]);
+        assert_eq!(camera.stats().counts().failures, 4);
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod stages;
 mod upkeep;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     path::PathBuf,
     sync::{
@@ -45,13 +45,14 @@ use crate::{
     telemetry::Times,
 };
 pub(super) use chronicle::Chronicle;
+use judge::Problems;
 use recall::RecallHealth;
 pub(super) use stages::StageHealth;
 use stages::Stages;
 use upkeep::UpkeepHealth;
 
 /// A live camera that gives no frame for this long is stalled.
-const STALLED: Duration = Duration::from_secs(5);
+const STALLED: Duration = Duration::from_secs(3);
 
 /// The worst of all parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -81,6 +82,9 @@ pub(super) struct Health {
     pub verdict: Verdict,
     /// What is wrong, in words, worst first; empty when all is well.
     pub problems: Vec<String>,
+    /// The same by names that stay as long as it lasts.
+    #[serde(skip)]
+    pub wrong: BTreeSet<String>,
     pub version: &'static str,
     pub uptime_s: u64,
     pub cameras: Vec<CameraHealth>,
@@ -335,7 +339,7 @@ impl Gatherer {
         let stages = &mut self.stages;
         stages.look(now, &self.cameras, &doors, self.journal.metered(), broker.as_ref());
         let cameras: Vec<_> = self.cameras.iter().map(|part| camera(part, stages, now)).collect();
-        let mut problems = Vec::new();
+        let mut problems = Problems::default();
         for part in &self.cameras {
             judge::camera(part, now, &mut problems);
         }
@@ -345,8 +349,9 @@ impl Gatherer {
             judge::lists(lists, &mut problems);
         }
         let hailo = self.hailo.as_deref().map(HailoHealth::of);
-        problems
-            .extend(hailo.as_ref().and_then(HailoHealth::worries).map(|words| (Verdict::Degraded, words)));
+        if let Some(words) = hailo.as_ref().and_then(HailoHealth::worries) {
+            problems.degraded("hailo", words);
+        }
         if let Some(broker) = &broker {
             judge::broker(broker, snapshot.undelivered, &mut problems);
         }
@@ -355,10 +360,8 @@ impl Gatherer {
             let missed: u64 = self.cameras.iter().map(|part| part.chain.snapshot().pictures_missed).sum();
             if images.failed > 0 {
                 let failed = images.failed;
-                problems.push((
-                    Verdict::Degraded,
-                    format!("the pictures of {failed} passages could not be written"),
-                ));
+                problems
+                    .degraded("evidence", format!("the pictures of {failed} passages could not be written"));
             }
             EvidenceHealth {
                 written: images.written,
@@ -370,8 +373,9 @@ impl Gatherer {
             }
         });
         let http = self.http.as_ref().map(|http| http.snapshot());
-        let unserved = http.as_ref().and_then(|http| http.trouble.clone());
-        problems.extend(unserved.map(|words| (Verdict::Degraded, words)));
+        if let Some(words) = http.as_ref().and_then(|http| http.trouble.clone()) {
+            problems.degraded("http", words);
+        }
         judge::configuration(&self.configuration, &mut problems);
         let kept = journal::care::upkeep::last(&self.journal_path);
         if let Some(report) = &kept {
@@ -379,17 +383,19 @@ impl Gatherer {
         }
         if !examine::is_clock_set(self.clock.wall()) {
             let words = "the clock has never been set: times are wrong, and schedules with them";
-            problems.push((Verdict::Degraded, words.to_owned()));
+            problems.degraded("clock", words);
         }
         let machine = self.machine.as_mut().map(|probes| probes.machine(&self.journal_path, now));
         if let Some(machine) = &machine {
             judge::machine(machine, &mut problems);
         }
-        problems.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
+        let Problems(mut problems) = problems;
+        problems.sort_by_key(|problem| std::cmp::Reverse(problem.verdict));
         Health {
             v: 1,
-            verdict: problems.first().map_or(Verdict::Ok, |(verdict, _)| *verdict),
-            problems: problems.into_iter().map(|(_, words)| words).collect(),
+            verdict: problems.first().map_or(Verdict::Ok, |problem| problem.verdict),
+            wrong: problems.iter().map(|problem| problem.name.clone()).collect(),
+            problems: problems.into_iter().map(|problem| problem.words).collect(),
             version: env!("CARGO_PKG_VERSION"),
             uptime_s: now.since(self.began).as_secs(),
             cameras,

@@ -35,6 +35,14 @@ wait_for() { # wait_for seconds command...
 		sleep 0.1
 	done
 }
+exits() { # exits CODE command...: its words are in /tmp/words
+	code=$1
+	shift
+	"$@" >/tmp/words 2>&1
+	set -- "$?"
+	cat /tmp/words
+	same "$1" "$code"
+}
 property() { systemctl show --property "$1" --value amslpr; }
 installed() { dpkg-query --show --showformat='${Version}' amslpr; }
 # What the running daemon says of itself. Nothing is concluded from a page that is not there.

@@ -153,14 +153,6 @@ check "systemctl says so" wait_for 10 refused
 check "the log says where it is wrong" all 'since | grep "reload refused"' 'since --output json | grep "half.toml:[34]:"'
 heard() { grep "^amslpr/box/health " /tmp/messages | tail -n 1 | grep "reload was refused"; }
 check "subscribers hear of it" wait_for 10 heard
-exits() { # exits CODE command...: its words are in /tmp/words
-	code=$1
-	shift
-	"$@" >/tmp/words 2>&1
-	set -- "$?"
-	cat /tmp/words
-	same "$1" "$code"
-}
 check "amslpr check says what is wrong, with 78" all 'exits 78 amslpr check --offline' 'grep half.toml:4 /tmp/words'
 rm /etc/amslpr/conf.d/half.toml
 printf '[engine]\nthreadz = 2\n' >/etc/amslpr/conf.d/later.toml

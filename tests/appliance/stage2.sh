@@ -50,7 +50,7 @@ check "the one from before is taken" all 'systemctl reset-failed amslpr' 'system
 # An empty folder of networks; a password that is not there.
 printf '[engine]\nmodels = "/var/lib/amslpr/models"\n[[camera]]\nname = "again"\n[camera.replay]\npath = "/usr/share/doc/amslpr/examples/demo/drive-by.mp4"\n' \
 	>/etc/amslpr/conf.d/engine.toml
-check "an empty folder of networks is found by check" all '! amslpr check --offline >/tmp/empty 2>&1' 'grep /var/lib/amslpr/models /tmp/empty'
+check "an empty folder of networks is found by check" all 'exits 1 amslpr check --offline' 'grep "no model directory" /tmp/words' 'grep /var/lib/amslpr/models /tmp/words'
 mark
 systemctl reset-failed amslpr 2>/dev/null
 systemctl restart amslpr
