@@ -70,7 +70,7 @@ check "apt upgrades it and keeps the edited configuration" all 'apt-get install 
 check "and starts the new one" all 'test "$(property MainPID)" != "$earlier"' 'test "$(property ExecMainStartTimestampMonotonic)" -gt "$since"' \
 	'amslpr status --json | grep -q "\"version\":\"$(amslpr --version | cut -d" " -f2)\""'
 check "a downgrade to one that does not is refused" all '! apt-get install --yes --allow-downgrades "amslpr=$newest~ancient" >/tmp/back 2>&1'
-check "with the reason and the ways out" all 'grep "is of form" /tmp/back' 'grep "amslpr journal restore" /tmp/back' 'grep AMSLPR_DOWNGRADE /tmp/back'
+check "with the reason and the ways out" all 'grep "is of form" /tmp/back' 'grep "amslpr journal restore BACKUP" /tmp/back' 'grep AMSLPR_DOWNGRADE /tmp/back'
 check "and the newer one goes on as it was" all 'test "$(installed)" = "$newest"' 'test -z "$(dpkg --audit)"' 'systemctl is-active amslpr' 'wait_for 60 look'
 check "whoever insists is obeyed" all 'AMSLPR_DOWNGRADE=yes apt-get install --yes --allow-downgrades "amslpr=$newest~ancient"' 'test "$(installed)" = "$newest~ancient"'
 check "and comes back" all 'apt-get install --yes -o Dpkg::Options::=--force-confold amslpr' 'test "$(installed)" = "$newest"' 'wait_for 60 look'
