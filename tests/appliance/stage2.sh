@@ -38,13 +38,13 @@ rm /etc/amslpr/conf.d/half.toml
 check "it starts without them" all 'systemctl reset-failed amslpr' 'systemctl start amslpr' look
 
 # A journal of a newer version, as after a downgrade.
-check "a backup is made beside the running daemon" amslpr journal backup /var/tmp/before.db.gz
+check "a backup is made beside the running daemon" runuser -u amslpr -- amslpr journal backup /var/tmp/before.db.gz
 systemctl stop amslpr
 sqlite3 /var/lib/amslpr/journal.db 'PRAGMA user_version = 99'
 check "a journal of a newer version is refused, once" start_in_vain 78
 check "with the reason" eval 'since | grep "written by a newer amslpr"'
 check "and left as it is" same "$(sqlite3 /var/lib/amslpr/journal.db 'PRAGMA user_version')" 99
-check "a backup from before takes its place, as the package advises" all 'amslpr journal restore /var/tmp/before.db.gz' 'systemctl reset-failed amslpr' 'systemctl start amslpr' look 'amslpr journal verify'
+check "a backup from before takes its place, as the package advises" all 'runuser -u amslpr -- amslpr journal restore /var/tmp/before.db.gz' 'systemctl reset-failed amslpr' 'systemctl start amslpr' look 'amslpr journal verify'
 
 # An empty folder of networks; a password that is not there.
 printf '[engine]\nmodels = "/var/lib/amslpr/models"\n[[camera]]\nname = "again"\n[camera.replay]\npath = "/usr/share/doc/amslpr/examples/demo/drive-by.mp4"\n' \
