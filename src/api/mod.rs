@@ -46,6 +46,7 @@ use tokio::sync::Semaphore;
 use crate::{
     clock::Clock,
     fact::privacy::Privacy,
+    heartbeat::Heartbeat,
     shutdown::{Trigger, shutdown},
 };
 pub use events::Events;
@@ -126,6 +127,7 @@ pub struct Server {
     stop: Option<Trigger>,
     thread: Option<JoinHandle<()>>,
     stats: Arc<Stats>,
+    heartbeat: Heartbeat,
 }
 
 impl Server {
@@ -139,7 +141,9 @@ impl Server {
             .thread_name("http worker")
             .build()?;
         let stats = Arc::new(Stats::default());
+        let heartbeat = Heartbeat::new(Arc::clone(&clock));
         let (trigger, stop) = shutdown();
+        let stop = stop.beating(heartbeat.clone());
         let shared = Shared(Arc::new(Inner {
             readers: passages::Readers::new(&sources.journal, READERS),
             pictures: snapshot::Pictures::default(),
@@ -156,11 +160,16 @@ impl Server {
             // Listeners say goodbye; a question to the journal under way gets no answer any more.
             runtime.shutdown_timeout(Duration::from_millis(200));
         })?;
-        Ok(Self { stop: Some(trigger), thread: Some(thread), stats })
+        Ok(Self { stop: Some(trigger), thread: Some(thread), stats, heartbeat })
     }
 
     pub fn stats(&self) -> &Arc<Stats> {
         &self.stats
+    }
+
+    /// Its thread's; those that wait for the journal on its behalf are not meant.
+    pub const fn heartbeat(&self) -> &Heartbeat {
+        &self.heartbeat
     }
 }
 

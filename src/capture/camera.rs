@@ -8,12 +8,13 @@ use std::{
 };
 
 use super::{
-    CameraState, CameraStats, CaptureError, Condition, Origin, Retry, Source,
+    CameraState, CameraStats, CaptureError, Condition, Fault, Origin, Retry, Source,
     watch::{self, Watch},
 };
 use crate::{
     backoff::{self, Backoff},
     frame::Frame,
+    heartbeat::Heartbeat,
     mailbox::{Receiver, Sender, Sent, WhenFull, mailbox},
     shutdown::{Stop, Trigger, shutdown},
 };
@@ -36,6 +37,8 @@ pub struct Care {
     pub refused: backoff::Settings,
     /// `None`: its pictures are not judged, and all of them are handed on.
     pub watch: Option<watch::Settings>,
+    /// It is not over before it is stopped: what would end a recording for good is tried again, rarely.
+    pub endless: bool,
 }
 
 impl Default for Care {
@@ -52,6 +55,7 @@ impl Default for Care {
                 jitter: 0.2,
             },
             watch: None,
+            endless: false,
         }
     }
 }
@@ -65,6 +69,7 @@ pub struct Camera {
     trigger: Option<Trigger>,
     thread: Option<JoinHandle<()>>,
     stats: Arc<CameraStats>,
+    heartbeat: Heartbeat,
 }
 
 impl Camera {
@@ -80,26 +85,34 @@ impl Camera {
             Delivery::Every(places) => mailbox(places, WhenFull::Wait),
         };
         let (trigger, stop) = shutdown();
+        let heartbeat = Heartbeat::new(Arc::clone(&origin.clock));
         let run = Run {
             source,
             origin: origin.clone(),
             sender,
-            stop,
+            stop: stop.beating(heartbeat.clone()),
+            heartbeat: heartbeat.clone(),
             backoff: Backoff::new(care.retry),
             refusals: Backoff::new(care.refused),
             proven: false,
             watch: care.watch.clone().map(Watch::new),
             paced: matches!(delivery, Delivery::Latest(_)),
+            endless: care.endless,
         };
         let name = format!("camera {}", origin.camera);
         // Linux shows 15 bytes of a thread's name; the rest is for panics and debuggers.
         let thread = thread::Builder::new().name(name).spawn(move || run.until_stopped())?;
         let stats = Arc::clone(&origin.stats);
-        Ok((Self { trigger: Some(trigger), thread: Some(thread), stats }, receiver))
+        Ok((Self { trigger: Some(trigger), thread: Some(thread), stats, heartbeat }, receiver))
     }
 
     pub fn stats(&self) -> &Arc<CameraStats> {
         &self.stats
+    }
+
+    /// Its thread's: silent while a driver, a file or a decoder does not come back.
+    pub const fn heartbeat(&self) -> &Heartbeat {
+        &self.heartbeat
     }
 
     /// The thread is over: the recording ended or failed.
@@ -128,7 +141,9 @@ struct Run {
     source: Box<dyn Source>,
     origin: Origin,
     sender: Sender<Frame>,
+    /// Beats whenever it is asked.
     stop: Stop,
+    heartbeat: Heartbeat,
     backoff: Backoff,
     refusals: Backoff,
     /// It has worked since it broke last.
@@ -136,6 +151,7 @@ struct Run {
     watch: Option<Watch>,
     /// Its pictures come when they are taken, and not as fast as somebody looks at them.
     paced: bool,
+    endless: bool,
 }
 
 /// Why one opening of the source was over.
@@ -151,15 +167,23 @@ impl Run {
         let mut last_words = String::new();
         let state = loop {
             match self.once() {
-                Over::Ended | Over::Stopped => break CameraState::Ended,
-                Over::Broke(error) => {
+                Over::Ended if !self.endless => break CameraState::Ended,
+                Over::Stopped => break CameraState::Ended,
+                over => {
+                    let error = match over {
+                        Over::Broke(error) => error,
+                        Over::Ended | Over::Stopped => CaptureError::new(self.source.describe(), Fault::Gone),
+                    };
                     let words = error.to_string();
                     stats.failed(&words);
                     if std::mem::take(&mut self.proven) {
                         // It has worked in between: this is another story.
                         last_words.clear();
                     }
-                    let retry = error.retry();
+                    let retry = match error.retry() {
+                        Retry::Never if self.endless => Retry::Rarely,
+                        retry => retry,
+                    };
                     let camera = self.origin.camera.clone();
                     if retry == Retry::Never {
                         tracing::error!(%camera, error = %words, "camera failed for good");
@@ -182,6 +206,7 @@ impl Run {
             }
         };
         stats.set_state(state);
+        self.heartbeat.rest();
     }
 
     fn wait_after(&mut self, retry: Retry) -> Duration {
@@ -264,7 +289,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        capture::{Counts, Fault, Form, Stream},
+        capture::{Counts, Form, Stream},
         clock::{Clock, ManualClock},
         frame::{Buffer, CameraId, PixelFormat},
         geometry::Size,
@@ -320,10 +345,11 @@ mod tests {
         }
     }
 
-    fn start(
-        openings: Vec<Result<(u64, Option<Fault>), Fault>>,
-        delivery: Delivery,
-    ) -> (Camera, Receiver<Frame>) {
+    fn start(openings: Vec<Opening>, delivery: Delivery) -> (Camera, Receiver<Frame>) {
+        start_as(openings, delivery, false)
+    }
+
+    fn start_as(openings: Vec<Opening>, delivery: Delivery, endless: bool) -> (Camera, Receiver<Frame>) {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
         let origin = Origin::new(CameraId::new("gate"), clock, 8);
         let source = Scripted { openings: Arc::new(Mutex::new(openings)), origin: origin.clone() };
@@ -332,7 +358,7 @@ mod tests {
             longest: Duration::from_millis(2),
             jitter: 0.0,
         };
-        let care = Care { retry: quick, refused: quick, watch: None };
+        let care = Care { retry: quick, refused: quick, watch: None, endless };
         Camera::start(Box::new(source), &origin, delivery, &care).unwrap()
     }
 
@@ -367,6 +393,61 @@ mod tests {
         let counts = camera.stats().counts();
         assert_eq!((counts.failures, counts.reopened, counts.delivered), (4, 3, 5));
         assert!(camera.stats().last_error().unwrap().contains("cut off"));
+    }
+
+    #[test]
+    fn a_live_camera_goes_on_where_a_recording_would_be_over() {
+        let script = vec![Ok((2, None)), Err(Fault::NoPictures), Ok((1, None))];
+        let (camera, receiver) = start_as(script, Delivery::Every(2), true);
+        let seen: Vec<u64> = (0..3)
+            .map(|_| match receiver.receive(LONG) {
+                Received::Item(frame) => frame.seq,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!((seen.as_slice(), camera.is_finished()), ([0, 1, 2].as_slice(), false));
+    }
+
+    /// Opens when it is let: as a driver does that does not come back.
+    struct Stuck(std::sync::mpsc::Receiver<()>);
+
+    impl Source for Stuck {
+        fn describe(&self) -> String {
+            "a driver that hangs".to_owned()
+        }
+
+        fn open(&mut self, _: &Stop) -> Result<Box<dyn Stream>, CaptureError> {
+            let _ = self.0.recv();
+            Err(CaptureError::new("driver", Fault::Missing))
+        }
+    }
+
+    #[test]
+    fn a_camera_whose_driver_hangs_is_silent_and_one_that_waits_is_not() {
+        let minute = Duration::from_secs(60);
+        let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
+        let origin = Origin::new(CameraId::new("gate"), Arc::clone(&clock) as Arc<dyn Clock>, 8);
+        let slow = backoff::Settings { first: LONG, longest: LONG, jitter: 0.0 };
+        let care = Care { retry: slow, ..Care::default() };
+        let (lets, opens) = std::sync::mpsc::sync_channel(1);
+        let (camera, _receiver) =
+            Camera::start(Box::new(Stuck(opens)), &origin, Delivery::Latest(1), &care).unwrap();
+        // From its beginning to the driver, it moves; then it does not, however often it is looked at.
+        for _ in 0..20 {
+            clock.advance(minute);
+            thread::yield_now();
+        }
+        while camera.heartbeat().silent_for() < minute {
+            clock.advance(minute);
+        }
+        lets.send(()).unwrap();
+        while camera.stats().state() != CameraState::Retrying {
+            thread::yield_now();
+        }
+        clock.advance(minute);
+        while !camera.heartbeat().silent_for().is_zero() {
+            thread::yield_now();
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{
     health::CameraPart,
     pipeline, settings,
     sinks::Sinks,
-    supervisor::{Unit, UnitStatus},
+    supervisor::{Life, Unit, UnitStatus},
     triggers::{self, Sleeper, Sleepers},
 };
 use crate::{
@@ -88,9 +88,11 @@ impl Eye {
         };
         let name = format!("look {}", camera.id);
         let patience = backoff::Settings::default();
-        let unit = Unit::start(&name, Arc::clone(parts.clock), stop.clone(), patience, move |status| {
-            work.work(status)
-        })?;
+        let life = if recording { Life::UntilDone } else { Life::Endless };
+        let unit =
+            Unit::begin(&name, Arc::clone(parts.clock), stop.clone(), patience, life, move |status| {
+                work.work(status)
+            })?;
         let attention = Arc::clone(&origin.attention);
         let sleeper = Sleeper { camera: camera.id.clone(), attention: Arc::clone(&attention) };
         let trigger = camera
@@ -146,8 +148,9 @@ impl Eye {
 
     /// Says that it is to end, without waiting for it.
     fn let_go(&mut self) {
-        self.camera.stop();
+        // The stop first: to the unit an end of its frames before it would be one that nobody wanted.
         drop(self.stop.take());
+        self.camera.stop();
     }
 }
 

@@ -37,6 +37,7 @@ mod settings;
 mod sinks;
 mod supervisor;
 mod triggers;
+mod vigil;
 mod wiring;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -56,12 +57,11 @@ pub use settings::{
     chain as chain_settings, network as network_camera, pipeline as pipeline_settings,
     source as camera_source,
 };
+use vigil::Vigil;
 use wiring::Wired;
 
 /// How often the main loop looks at its units.
 const TICK: Duration = Duration::from_millis(200);
-/// A unit that has not moved for this long is wedged: the watchdog is not fed any more.
-const WEDGED: Duration = Duration::from_secs(15);
 /// Health is told when something changed, but not more often than this.
 const SOONEST_HEALTH: Duration = Duration::from_secs(1);
 /// How often passages older than the retention are erased.
@@ -124,6 +124,7 @@ pub fn run(config: &Config, options: &Options, clock: &Arc<dyn Clock>) -> Result
         told: None,
         chronicle: Chronicle::default(),
         next_figures: clock.now() + FIGURES,
+        vigil: Vigil::default(),
     };
     steward.notifier.ready();
     let outcome = runtime.block_on(steward.serve(signals, asked));
@@ -166,6 +167,7 @@ struct Steward<'a> {
     /// What the journal knows of.
     chronicle: Chronicle,
     next_figures: Moment,
+    vigil: Vigil,
 }
 
 impl Steward<'_> {
@@ -267,14 +269,11 @@ impl Steward<'_> {
         Ok(())
     }
 
-    /// The watchdog is fed only while every unit moves; systemd's restart is the cure for a wedged one.
-    fn feed_watchdog(&self) {
-        match self.wired.units().find(|unit| unit.silent_for() > WEDGED) {
+    /// The watchdog is fed only while everything moves; systemd's restart is the cure for what is wedged.
+    fn feed_watchdog(&mut self) {
+        match self.vigil.look(&self.wired.moving()) {
             None => self.notifier.watchdog(),
-            Some(wedged) => {
-                let seconds = wedged.silent_for().as_secs();
-                self.notifier.status(&format!("{} has not moved for {seconds} s", wedged.name()));
-            }
+            Some(words) => self.notifier.status(&words),
         }
     }
 

@@ -154,7 +154,8 @@ pub(super) fn care(camera: &config::Camera) -> Care {
         ..condition::Settings::default()
     };
     let watch = watch::Settings { motion, linger: camera.linger, look_every: camera.look_every, condition };
-    Care { watch: (!is_recording(camera)).then_some(watch), ..Care::default() }
+    let endless = !is_recording(camera);
+    Care { watch: endless.then_some(watch), endless, ..Care::default() }
 }
 
 /// How much of a camera is decoded.

@@ -30,6 +30,7 @@ use super::{
     sinks::Sinks,
     supervisor::{Unit, UnitStatus},
     triggers::Sleepers,
+    vigil::Moving,
 };
 use crate::{
     access::Porter,
@@ -133,7 +134,7 @@ impl Wired {
         let list_stats = Arc::clone(keeper.stats());
         let lists = keep_lists(keeper, clock).map_err(cannot_start("the keeper of the lists".to_owned()))?;
         let control =
-            asked::listen(&config.control.socket, gates.doors().clone(), sinks.clone(), questions.clone());
+            asked::listen(&config.control.socket, gates.doors().clone(), sinks.clone(), questions.clone(), Arc::clone(clock));
         let mut wired = Self {
             config: config.clone(),
             control,
@@ -294,10 +295,27 @@ impl Wired {
         self.http.as_ref().map(|server| Arc::clone(server.stats()))
     }
 
-    pub(super) fn units(&self) -> impl Iterator<Item = &UnitStatus> {
+    fn units(&self) -> impl Iterator<Item = &UnitStatus> {
         let commands = self.broker.as_ref().and_then(Correspondence::unit);
         let others = commands.into_iter().chain([self.lists.1.status().as_ref()]);
         self.eyes.iter().flat_map(Eye::units).chain(self.gates.units()).chain(others)
+    }
+
+    /// Everything that has to move. Not the screen, which stands still with the terminal.
+    pub(super) fn moving(&self) -> Vec<Moving<'_>> {
+        let mut all: Vec<_> = self.units().map(|unit| Moving::new(unit.name(), unit.heartbeat())).collect();
+        let cameras = self.eyes.iter();
+        all.extend(
+            cameras.map(|eye| Moving::on_a_device(format!("camera {}", eye.id), eye.camera.heartbeat())),
+        );
+        all.push(Moving::on_a_device("journal", self.journal.heartbeat()));
+        all.extend(self.cabinet.as_ref().map(|cabinet| Moving::on_a_device("evidence", cabinet.heartbeat())));
+        all.extend(self.networks.hailo().map(|hailo| Moving::on_a_device("hailo", hailo.heartbeat())));
+        all.extend(self.broker.as_ref().map(|broker| Moving::new("publisher", broker.heartbeat())));
+        all.extend(self.http.as_ref().map(|http| Moving::new("http", http.heartbeat())));
+        all.extend(self.control.as_ref().map(|control| Moving::new("control", control.heartbeat())));
+        all.extend(self.gates.scribe().map(|scribe| Moving::new("gate events", scribe)));
+        all
     }
 
     /// What is remembered of reads.

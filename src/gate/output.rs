@@ -159,6 +159,11 @@ impl Output {
         }
     }
 
+    /// Whoever has to bring it to rest is at work.
+    pub(super) fn moves(&self) -> bool {
+        !matches!(self, Self::Contact(contact) if !contact.moves())
+    }
+
     pub(super) fn is_stuck(&self) -> bool {
         matches!(self, Self::Contact(contact) if contact.is_stuck())
     }

@@ -23,6 +23,7 @@ use crate::{
     fact::{Evidence, Exhibit, Fact, Image, ImageKind},
     frame::{CameraId, ConvertError, Frame, Scaler, convert},
     geometry::{Rect, Size},
+    heartbeat::{BEAT, Heartbeat},
     passage::PassageId,
 };
 use store::Store;
@@ -116,6 +117,7 @@ impl Exhibitor {
 pub struct Cabinet {
     thread: Option<JoinHandle<()>>,
     stats: Arc<Stats>,
+    heartbeat: Heartbeat,
 }
 
 impl Cabinet {
@@ -126,7 +128,8 @@ impl Cabinet {
         clock: Arc<dyn Clock>,
     ) -> std::io::Result<(Self, Exhibitor)> {
         let stats = Arc::new(Stats::default());
-        let store = Store::open(&settings)?;
+        let heartbeat = Heartbeat::new(Arc::clone(&clock));
+        let store = Store::open(&settings, heartbeat.clone())?;
         let (sender, receiver) = sync_channel(settings.queue.max(1));
         let mut filing = Filing {
             settings,
@@ -138,15 +141,21 @@ impl Cabinet {
             scaler: Scaler::new(),
             failing: false,
             making_room: None,
+            heartbeat: heartbeat.clone(),
         };
         let thread =
             std::thread::Builder::new().name("evidence".to_owned()).spawn(move || filing.run(&receiver))?;
         let exhibitor = Exhibitor { queue: sender, stats: Arc::clone(&stats) };
-        Ok((Self { thread: Some(thread), stats }, exhibitor))
+        Ok((Self { thread: Some(thread), stats, heartbeat }, exhibitor))
     }
 
     pub fn stats(&self) -> Arc<Stats> {
         Arc::clone(&self.stats)
+    }
+
+    /// Its thread's: silent while the disk does not come back.
+    pub const fn heartbeat(&self) -> &Heartbeat {
+        &self.heartbeat
     }
 }
 
@@ -162,8 +171,6 @@ impl Drop for Cabinet {
 
 /// How often what is too old is looked for.
 const TIDYING: Duration = Duration::from_secs(60);
-/// How often it is looked whether the journal lacks room, when nothing is written.
-const LOOKING: Duration = Duration::from_secs(2);
 /// So much of the disk is given back at a time when the journal cannot be written for want of room.
 const GIVEN_BACK: u64 = 16 << 20;
 
@@ -178,6 +185,7 @@ struct Filing {
     failing: bool,
     /// Commits of the journal that had failed when images went last so that it can be written; `None`: it is written.
     making_room: Option<u64>,
+    heartbeat: Heartbeat,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -195,7 +203,9 @@ impl Filing {
         self.tidy();
         let mut next = self.clock.now() + TIDYING;
         loop {
-            match exhibits.recv_timeout(LOOKING) {
+            self.heartbeat.beat();
+            // When nothing is written, too, it is looked whether the journal lacks room.
+            match exhibits.recv_timeout(BEAT) {
                 Ok(exhibit) => self.take(exhibit),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,

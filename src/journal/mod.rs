@@ -70,6 +70,7 @@ pub use stats::{Snapshot, Stats};
 use crate::{
     clock::Clock,
     fact::{Fact, privacy::Unstored},
+    heartbeat::Heartbeat,
 };
 
 /// When a commit counts as done.
@@ -161,9 +162,10 @@ impl Journal {
         let opened = file::open(path, settings, clock.as_ref())?;
         let stats = Arc::new(Stats::default());
         let (tell, recorded) = watch::channel(0);
+        let heartbeat = Heartbeat::new(Arc::clone(&clock));
         let writing = writer::Writing::new(opened.db, settings, clock, Arc::clone(&stats), tell)
             .map_err(|error| OpenError::new(path, error))?;
-        let queue = Arc::new(queue::Queue::new(settings.clone(), writing.delivered()));
+        let queue = Arc::new(queue::Queue::new(settings.clone(), writing.delivered(), heartbeat));
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn({
@@ -207,6 +209,11 @@ impl Journal {
     /// Number of the newest recorded fact that is to be delivered; changes wake the publisher.
     pub fn recorded(&self) -> watch::Receiver<u64> {
         self.recorded.clone()
+    }
+
+    /// Its thread's: silent while the disk does not come back.
+    pub fn heartbeat(&self) -> &Heartbeat {
+        &self.queue.heartbeat
     }
 
     pub fn stats(&self) -> Arc<Stats> {

@@ -263,7 +263,8 @@ fn a_full_disk_loses_nothing_that_fits_in_memory_and_is_told() {
 fn a_full_reserve_loses_facts_and_counts_every_one() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings { queue: 2, reserve: 3, patience: Duration::ZERO, ..Settings::default() };
-    let (queue, stats) = (super::queue::Queue::new(settings, 0), super::Stats::default());
+    let heartbeat = crate::heartbeat::Heartbeat::new(Arc::new(SystemClock::start()));
+    let (queue, stats) = (super::queue::Queue::new(settings, 0, heartbeat), super::Stats::default());
     let handed: Vec<Handed> = (0..7)
         .map(|n| queue.hand_over(super::queue::Item::Fact(Box::new(Fact::Closed(sample::closed(n)))), &stats))
         .collect();

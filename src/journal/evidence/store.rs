@@ -13,6 +13,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use super::Settings;
 use crate::{
     fact::{Image, ImageKind},
+    heartbeat::Heartbeat,
     journal::chain,
     passage::PassageId,
 };
@@ -40,11 +41,13 @@ pub(super) struct Store {
     keep_free: u64,
     /// Bytes by day.
     days: BTreeMap<Date, u64>,
+    /// Of the thread that it is used by.
+    heartbeat: Heartbeat,
 }
 
 impl Store {
     /// Makes the folder, and counts what lies in it.
-    pub(super) fn open(settings: &Settings) -> std::io::Result<Self> {
+    pub(super) fn open(settings: &Settings, heartbeat: Heartbeat) -> std::io::Result<Self> {
         use std::os::unix::fs::DirBuilderExt as _;
         fs::DirBuilder::new().recursive(true).mode(0o750).create(&settings.folder)?;
         let mut days = BTreeMap::new();
@@ -67,6 +70,7 @@ impl Store {
             largest: settings.largest_bytes,
             keep_free: settings.keep_free,
             days,
+            heartbeat,
         })
     }
 
@@ -141,6 +145,7 @@ impl Store {
             if freed >= wanted {
                 return Ok(erased);
             }
+            self.heartbeat.beat();
             let length = fs::metadata(file).map_or(0, |it| it.len());
             fs::remove_file(file).map_err(at(file))?;
             if let Some(bytes) = self.days.get_mut(&day) {
