@@ -114,6 +114,12 @@ impl Board {
         !self.names_in("sys/class/rtc").is_empty()
     }
 
+    /// What the clocks that go on without power say, in seconds since 1970.
+    pub fn clocks(&self) -> Vec<i64> {
+        let names = self.names_in("sys/class/rtc").into_iter();
+        names.filter_map(|name| self.text(&format!("sys/class/rtc/{name}/since_epoch"))?.parse().ok()).collect()
+    }
+
     /// The time was set by a time server since the start; `None`: nobody here would know.
     pub fn is_time_set(&self) -> Option<bool> {
         self.root

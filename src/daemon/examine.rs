@@ -6,7 +6,10 @@ use std::{fs, path::Path};
 
 use jiff::Timestamp;
 
-use super::board::Board;
+use super::{
+    board::Board,
+    clock_watch::{self, Signs},
+};
 use crate::{
     config::Config,
     infer::{
@@ -16,16 +19,14 @@ use crate::{
     },
 };
 
-/// A clock before this has never been set: this program is younger.
-const BIRTH: i64 = 1_764_000_000;
 /// Less free space than this is worth a word; the journal and its images stop below theirs.
 const LITTLE: u64 = 1 << 30;
 /// Flash memory that has used up this much of its life, in percent.
 const WORN: u8 = 80;
 
-/// Has this clock ever been set?
-pub fn is_clock_set(wall: Timestamp) -> bool {
-    wall.as_second() >= BIRTH
+/// Does this clock show about the right time, as far as anybody can tell? The rule stands in `clock_watch`.
+pub fn is_clock_set(wall: Timestamp, board: &Board) -> bool {
+    Signs::of(board).speak_for(wall)
 }
 
 /// Everything about the machine itself.
@@ -44,7 +45,7 @@ pub fn machine(config: Option<&Config>, board: &Board, wall: Timestamp) -> Vec<F
 fn clock(board: &Board, wall: Timestamp) -> Finding {
     let advice = "set it: timedatectl set-ntp true, and see that a time server can be reached; a board without a \
                   battery for its clock starts with the time of its last shutdown";
-    if !is_clock_set(wall) {
+    if !clock_watch::has_ever_been_set(wall) {
         let words = format!("it says {}: it has never been set", wall.strftime("%F"));
         return Finding::of(Verdict::Bad, "clock", words, advice);
     }
@@ -55,7 +56,12 @@ fn clock(board: &Board, wall: Timestamp) -> Finding {
         Some(false) => Finding::of(
             Verdict::Doubtful,
             "clock",
-            format!("no time server has set it yet; {battery}"),
+            match is_clock_set(wall, board) {
+                true => format!("no time server has set it yet; {battery}"),
+                false => {
+                    format!("no time server has set it yet; {battery}: entries bound to times let nobody in")
+                }
+            },
             advice,
         ),
         None => Finding::good("clock", format!("{}; {battery}", wall.strftime("%F %T UTC"))),
@@ -232,7 +238,7 @@ mod tests {
             let (found, detail) = found(&machine(None, &Board::at(folder.path()), at(wall)), what);
             assert!(found == verdict && detail.contains(words), "{what}: {found:?} {detail}");
         };
-        let now = BIRTH + 1000;
+        let now = clock_watch::BIRTH + 1000;
         check(&[], 12, "clock", Verdict::Bad, "1970-01-01: it has never been set");
         check(&[("run/systemd/timesync/clock", "")], now, "clock", Verdict::Doubtful, "no time server");
         check(

@@ -19,7 +19,7 @@ use crate::{
     api::Window,
     backoff,
     capture::{Attention, Camera, CameraState, Delivery, Origin, replay::Pacing},
-    clock::Clock,
+    clock::{Clock, WallTrust},
     config::{self, Config},
     frame::{CameraId, Pool},
     shutdown::{Trigger, shutdown},
@@ -54,6 +54,7 @@ pub(super) struct Shared<'a> {
     pub networks: &'a Networks,
     pub porter: &'a Arc<Porter>,
     pub sinks: &'a Sinks,
+    pub trust: &'a WallTrust,
     pub clock: &'a Arc<dyn Clock>,
 }
 
@@ -77,7 +78,10 @@ impl Eye {
         let mut work = CameraUnit {
             frames,
             networks: parts.networks.clone(),
-            settings: settings::pipeline(camera, config, Arc::clone(parts.porter), plate_score),
+            settings: pipeline::Settings {
+                trust: parts.trust.clone(),
+                ..settings::pipeline(camera, config, Arc::clone(parts.porter), plate_score)
+            },
             stats: Arc::clone(&stats),
             capture: Arc::clone(&origin.stats),
             attention: Arc::clone(&origin.attention),

@@ -23,7 +23,6 @@ use serde::Serialize;
 
 use super::{
     chain::Networks,
-    examine,
     gates::{Door, Doors},
     lists::ListStats,
     machine::{Machine, Probes},
@@ -36,7 +35,7 @@ use crate::{
     access::Porter,
     api,
     capture::{self, CameraState, CameraStats, Condition},
-    clock::{Clock, Moment},
+    clock::{Clock, Moment, WallTrust},
     frame::{CameraId, Pool},
     infer::hailo::Hailo,
     journal,
@@ -278,6 +277,7 @@ pub(super) struct Gatherer {
     networks: Option<Networks>,
     pub http: Option<Arc<api::Stats>>,
     pub configuration: ConfigurationHealth,
+    trust: WallTrust,
 }
 
 impl Gatherer {
@@ -307,7 +307,12 @@ impl Gatherer {
             networks: None,
             http: None,
             configuration: ConfigurationHealth::default(),
+            trust: WallTrust::default(),
         }
+    }
+
+    pub(super) fn with_trust(self, trust: WallTrust) -> Self {
+        Self { trust, ..self }
     }
 
     pub(super) fn with_lists(self, lists: ListPart) -> Self {
@@ -377,10 +382,7 @@ impl Gatherer {
         if let Some(report) = &kept {
             upkeep::judge(report, self.clock.wall(), &mut problems);
         }
-        if !examine::is_clock_set(self.clock.wall()) {
-            let words = "the clock has never been set: times are wrong, and schedules with them";
-            problems.push((Verdict::Degraded, words.to_owned()));
-        }
+        judge::clock(&self.trust, &mut problems);
         let machine = self.machine.as_mut().map(|probes| probes.machine(&self.journal_path, now));
         if let Some(machine) = &machine {
             judge::machine(machine, &mut problems);

@@ -191,7 +191,7 @@ mod tests {
         let count = AtomicU64::new(1);
         // What is decided is recorded, as the daemon does.
         let asked = || {
-            let question = crate::access::Question::about(&passage, clock.wall());
+            let question = crate::access::Question::about(&passage, clock.wall(), true);
             let (decision, effects) = porter.decide(&question, true);
             let decided = sample::decided(&sample::closed(count.fetch_add(1, Ordering::Relaxed)));
             journal.writer().record(Fact::Decided(Decided {

@@ -50,7 +50,8 @@ use crate::{
     journal, publish,
 };
 use asked::Question;
-use clock_watch::ClockWatch;
+use board::Board;
+use clock_watch::{ClockWatch, Signs};
 use health::{Chronicle, Gatherer, Health, Verdict};
 use notify::Notifier;
 pub use settings::{
@@ -125,6 +126,7 @@ pub fn run(config: &Config, options: &Options, clock: &Arc<dyn Clock>) -> Result
         chronicle: Chronicle::default(),
         next_figures: clock.now() + FIGURES,
         vigil: Vigil::default(),
+        board: Board::default(),
     };
     steward.notifier.ready();
     let outcome = runtime.block_on(steward.serve(signals, asked));
@@ -168,6 +170,7 @@ struct Steward<'a> {
     chronicle: Chronicle,
     next_figures: Moment,
     vigil: Vigil,
+    board: Board,
 }
 
 impl Steward<'_> {
@@ -211,7 +214,8 @@ impl Steward<'_> {
                         next_health = clock.now() + self.wired.config().health.every;
                         self.report();
                     }
-                    self.clean(&mut watch, &mut next_cleaning);
+                    self.watch_clock(&mut watch);
+                    self.clean(&mut next_cleaning);
                     if self.wired.recordings_are_over() {
                         tracing::info!("every camera is a recording that is over; ending");
                         return Ok(());
@@ -301,12 +305,19 @@ impl Steward<'_> {
         }
     }
 
-    /// Passages older than the retention go, now and then, if the clock can be believed.
-    fn clean(&self, watch: &mut ClockWatch, next: &mut Moment) {
+    /// How far the wall clock can be believed, for whoever decides or erases by it.
+    fn watch_clock(&self, watch: &mut ClockWatch) {
         let (now, wall) = (self.clock.now(), self.clock.wall());
         let steady = watch.is_steady(now, wall);
+        let set = watch.is_set(wall, || Signs::of(&self.board));
+        self.wired.trust().tell(set, steady);
+    }
+
+    /// Passages older than the retention go, now and then, if the clock can be believed.
+    fn clean(&self, next: &mut Moment) {
+        let (now, wall) = (self.clock.now(), self.clock.wall());
         let kept = self.wired.config().journal.retention;
-        if let Some(kept) = kept.filter(|_| steady && now >= *next) {
+        if let Some(kept) = kept.filter(|_| self.wired.trust().may_erase() && now >= *next) {
             *next = now + CLEANING;
             self.wired.erase_older_than(kept, wall);
         }

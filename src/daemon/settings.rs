@@ -13,6 +13,7 @@ use crate::{
         v4l2::{self, V4l2},
         watch,
     },
+    clock::WallTrust,
     config::{self, CameraFormat, Config, GateOutput, Source, Transport},
     detect,
     frame::glance,
@@ -75,7 +76,7 @@ const PICTURES: usize = 8;
 /// Pictures of all cameras that may wait to be encoded.
 const PICTURES_WAITING: usize = 8;
 
-pub(super) fn evidence(config: &Config) -> Option<journal::evidence::Settings> {
+pub(super) fn evidence(config: &Config, trust: &WallTrust) -> Option<journal::evidence::Settings> {
     let wanted = config.evidence.as_ref()?;
     Some(journal::evidence::Settings {
         folder: wanted.path.clone(),
@@ -87,6 +88,7 @@ pub(super) fn evidence(config: &Config) -> Option<journal::evidence::Settings> {
         largest_bytes: wanted.largest,
         keep_free: wanted.keep_free,
         queue: PICTURES_WAITING,
+        trust: trust.clone(),
     })
 }
 

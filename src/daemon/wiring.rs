@@ -15,9 +15,11 @@ use super::{
     DaemonError, Options,
     answers::{Answers, Windows},
     asked,
+    board::Board,
     chain::Networks,
     control::serve::{self, Control},
     correspondence::{Correspondence, Messenger, Rest},
+    examine,
     eyes::{self, Eye, Shared},
     gates::{Door, Gates, Plan},
     health::{self, CameraPart, Gatherer, Health, ListPart},
@@ -35,7 +37,7 @@ use super::{
 use crate::{
     access::Porter,
     api, backoff,
-    clock::{Clock, Moment},
+    clock::{Clock, Moment, WallTrust},
     config::{self, Config},
     fact::GateId,
     frame::CameraId,
@@ -83,6 +85,8 @@ pub(super) struct Wired {
     log_plates: Arc<AtomicBool>,
     screen: Option<Screen>,
     cabinet: Option<Cabinet>,
+    /// How far the wall clock can be believed.
+    trust: WallTrust,
     clock: Arc<dyn Clock>,
 }
 
@@ -94,6 +98,9 @@ impl Wired {
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, DaemonError> {
         let cannot_start = |what: String| move |error| DaemonError::Start { what, error };
+        // Before anything happens that has a time.
+        let trust = WallTrust::default();
+        trust.tell(examine::is_clock_set(clock.wall(), &Board::default()), false);
         let journal = Journal::open(&config.journal.path, &settings::journal(config), Arc::clone(clock))?;
         if let Some(kept) = journal.set_aside() {
             tracing::error!(kept = %kept.display(), "the journal was broken: it was put aside, a new one was begun");
@@ -112,7 +119,7 @@ impl Wired {
             false => (None, None),
         };
         let pictures = pictures::Outlet::default();
-        let (cabinet, exhibitor) = match settings::evidence(config) {
+        let (cabinet, exhibitor) = match settings::evidence(config, &trust) {
             Some(settings) => {
                 let folder = settings.folder.display().to_string();
                 let onlooker = Some(pictures.onlooker());
@@ -127,7 +134,15 @@ impl Wired {
         let privacy = (config.privacy.clone(), Arc::clone(&porter));
         let log_plates = Arc::new(AtomicBool::new(config.log.plates));
         let (doors, plates) = (gates.doors().clone(), Arc::clone(&log_plates));
-        let sinks = Sinks::new(journal.writer(), doors, screen_sender, plates, privacy, exhibitor);
+        let sinks = Sinks::new(
+            journal.writer(),
+            doors,
+            screen_sender,
+            plates,
+            privacy,
+            exhibitor,
+            trust.clone(),
+        );
         gates.record(events, sinks.clone()).map_err(cannot_start("the gates' events".to_owned()))?;
         let desk = Desk::new(&config.journal.path, Arc::new(config.lists.clone()));
         let keeper = ListUnit::new(desk.clone(), Arc::clone(&porter), Arc::clone(&log_plates));
@@ -157,6 +172,7 @@ impl Wired {
             log_plates,
             screen,
             cabinet,
+            trust,
             clock: Arc::clone(clock),
         };
         let cameras: BTreeSet<CameraId> = config.cameras.iter().map(|camera| camera.id.clone()).collect();
@@ -237,8 +253,8 @@ impl Wired {
 
     /// Opens these cameras of the configuration, if they are not switched off.
     fn open_eyes(&mut self, wanted: &BTreeSet<CameraId>) -> Result<(), DaemonError> {
-        let Self { networks, porter, sinks, clock, config, .. } = self;
-        let parts = Shared { networks, porter, sinks, clock };
+        let Self { networks, porter, sinks, clock, config, trust, .. } = self;
+        let parts = Shared { networks, porter, sinks, trust, clock };
         for camera in config.cameras.iter().filter(|camera| camera.enabled && wanted.contains(&camera.id)) {
             let opened = Eye::open(camera, config, &parts);
             let what = format!("camera {}", camera.id);
@@ -331,7 +347,8 @@ impl Wired {
             .with_lists(self.list_part())
             .with_networks(self.networks.clone())
             .with_evidence(evidence)
-            .with_http(self.http());
+            .with_http(self.http())
+            .with_trust(self.trust.clone());
         gatherer.recall = self.recall();
         gatherer
     }
@@ -356,6 +373,10 @@ impl Wired {
         if let Ok(before) = now.checked_sub(kept) {
             self.journal.writer().erase_before(before);
         }
+    }
+
+    pub(super) const fn trust(&self) -> &WallTrust {
+        &self.trust
     }
 
     pub(super) fn broker(&self) -> Option<publish::Snapshot> {

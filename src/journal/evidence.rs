@@ -19,7 +19,7 @@ use std::{
 
 use super::Writer;
 use crate::{
-    clock::Clock,
+    clock::{Clock, WallTrust},
     fact::{Evidence, Exhibit, Fact, Image, ImageKind},
     frame::{CameraId, ConvertError, Frame, Scaler, convert},
     geometry::{Rect, Size},
@@ -30,7 +30,7 @@ use store::Store;
 pub use store::erase;
 
 /// How evidence is kept.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     pub folder: PathBuf,
     /// The plate, cut out.
@@ -45,6 +45,8 @@ pub struct Settings {
     pub keep_free: u64,
     /// Pictures that may wait to be encoded.
     pub queue: usize,
+    /// Whether what is old by the wall clock is old.
+    pub trust: WallTrust,
 }
 
 /// What became of the pictures.
@@ -306,7 +308,8 @@ impl Filing {
 
     fn tidy(&mut self) {
         let journal = self.journal.stats.erased_until.load(Ordering::Relaxed);
-        let outcome = self.store.tidy(self.clock.wall(), journal);
+        let now = self.settings.trust.may_erase().then(|| self.clock.wall());
+        let outcome = self.store.tidy(now, journal);
         match outcome {
             Ok(erased) => {
                 self.stats.erased.fetch_add(erased, Ordering::Relaxed);

@@ -97,9 +97,10 @@ impl Store {
     }
 
     /// Erases what is older than the retention, or than what the journal has erased (`journal`: microseconds since
-    /// 1970, for no image outlives its passage), and what is beyond the limits.
-    pub(super) fn tidy(&mut self, now: Timestamp, journal: i64) -> Result<u64, StoreError> {
-        let by_age = self.retention.and_then(|kept| now.checked_sub(kept).ok());
+    /// 1970, for no image outlives its passage), and what is beyond the limits. `now` is `None` where nobody knows what
+    /// time it is: nothing is too old then.
+    pub(super) fn tidy(&mut self, now: Option<Timestamp>, journal: i64) -> Result<u64, StoreError> {
+        let by_age = self.retention.zip(now).and_then(|(kept, now)| now.checked_sub(kept).ok());
         let by_journal = Timestamp::from_microsecond(journal).ok().filter(|_| journal > 0);
         let mut erased = 0;
         if let Some(oldest) = by_age.max(by_journal) {
