@@ -276,6 +276,8 @@ pub(super) struct Gatherer {
     stages: Stages,
     networks: Option<Networks>,
     pub http: Option<Arc<api::Stats>>,
+    /// Why nobody, or not everybody, is served.
+    pub unserved: Option<String>,
     pub configuration: ConfigurationHealth,
     trust: WallTrust,
 }
@@ -306,6 +308,7 @@ impl Gatherer {
             stages: Stages::default(),
             networks: None,
             http: None,
+            unserved: None,
             configuration: ConfigurationHealth::default(),
             trust: WallTrust::default(),
         }
@@ -375,7 +378,7 @@ impl Gatherer {
             }
         });
         let http = self.http.as_ref().map(|http| http.snapshot());
-        let unserved = http.as_ref().and_then(|http| http.trouble.clone());
+        let unserved = http.as_ref().and_then(|http| http.trouble.clone()).or_else(|| self.unserved.clone());
         problems.extend(unserved.map(|words| (Verdict::Degraded, words)));
         judge::configuration(&self.configuration, &mut problems);
         let kept = journal::care::upkeep::last(&self.journal_path);

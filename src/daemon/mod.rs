@@ -21,6 +21,7 @@ mod eyes;
 mod gates;
 mod health;
 pub mod lists;
+mod locked;
 pub mod logging;
 mod machine;
 mod metrics;
@@ -92,6 +93,8 @@ pub enum DaemonError {
     JournalReader(#[from] journal::ReaderError),
     #[error(transparent)]
     Chain(#[from] chain::ChainError),
+    #[error("[privacy] key: {0}")]
+    Privacy(String),
     #[error("[mqtt]: {0}")]
     Topic(#[from] publish::TopicError),
     #[error("cannot start {what}: {error}")]
@@ -102,6 +105,10 @@ pub enum DaemonError {
 
 /// Runs until a signal says stop, or until every camera is a recording that is over.
 pub fn run(config: &Config, options: &Options, clock: &Arc<dyn Clock>) -> Result<(), DaemonError> {
+    // Nothing is recorded in the clear for want of a key.
+    if let Some(missing) = config.privacy.mode.trouble() {
+        return Err(DaemonError::Privacy(missing.to_owned()));
+    }
     let start = |what: &str| {
         let what = what.to_owned();
         move |error| DaemonError::Start { what, error }
@@ -242,6 +249,11 @@ impl Steward<'_> {
                 return Ok(());
             }
         };
+        if let Some(missing) = loaded.config.privacy.mode.trouble() {
+            tracing::error!(missing, "reload refused: the old configuration stays in use");
+            about.refused = Some(format!("[privacy] key: {missing}"));
+            return Ok(());
+        }
         let (config, difference, waiting) = match self.wired.compare(&loaded.config) {
             Ok(compared) => compared,
             Err(error) => {
@@ -267,6 +279,7 @@ impl Steward<'_> {
         } else {
             self.gatherer.cameras = self.wired.camera_parts();
             self.gatherer.http = self.wired.http();
+            self.gatherer.unserved = self.wired.unserved();
             self.gatherer.recall = self.wired.recall();
             tracing::info!(changed = difference.words(), "reloaded");
         }

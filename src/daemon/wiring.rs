@@ -74,8 +74,10 @@ pub(super) struct Wired {
     /// `None` where there is no [mqtt].
     broker: Option<Correspondence>,
     messenger: Messenger,
-    /// `None` where there is no [http].
+    /// `None` where there is no [http], or it cannot be served.
     http: Option<api::Server>,
+    /// Why not.
+    unserved: Option<String>,
     questions: asked::Questions,
     windows: Windows,
     journal: Journal,
@@ -164,6 +166,7 @@ impl Wired {
             broker: None,
             messenger,
             http: None,
+            unserved: None,
             questions,
             windows: Windows::default(),
             journal,
@@ -178,7 +181,11 @@ impl Wired {
         let cameras: BTreeSet<CameraId> = config.cameras.iter().map(|camera| camera.id.clone()).collect();
         wired.open_eyes(&cameras)?;
         wired.begin_correspondence()?;
-        wired.begin_serving()?;
+        // Plates are read all the same.
+        if let Err(error) = wired.begin_serving() {
+            tracing::error!(%error, "nobody is served over HTTP");
+            wired.unserved = Some(format!("nobody is served over HTTP: {error}"));
+        }
         Ok(wired)
     }
 
@@ -303,12 +310,20 @@ impl Wired {
         };
         let server = api::Server::start(settings, sources, Arc::clone(&self.clock));
         self.http = Some(server.map_err(|error| DaemonError::Start { what, error })?);
+        self.unserved = None;
         Ok(())
     }
 
     /// What the HTTP API came to, where there is one.
     pub(super) fn http(&self) -> Option<Arc<api::Stats>> {
         self.http.as_ref().map(|server| Arc::clone(server.stats()))
+    }
+
+    /// Why nobody, or not everybody, is served over HTTP.
+    pub(super) fn unserved(&self) -> Option<String> {
+        let tokens = self.config.http.as_ref().and_then(|http| http.missing.as_ref());
+        let tokens = tokens.map(|why| format!("not all tokens of [http] are known: {why}"));
+        self.unserved.clone().or(tokens)
     }
 
     fn units(&self) -> impl Iterator<Item = &UnitStatus> {
@@ -350,6 +365,7 @@ impl Wired {
             .with_http(self.http())
             .with_trust(self.trust.clone());
         gatherer.recall = self.recall();
+        gatherer.unserved = self.unserved();
         gatherer
     }
 

@@ -151,6 +151,9 @@ impl Delivery {
     /// `None` if it is time to stop.
     async fn connect(&mut self, stop: &Stop) -> Result<Option<Session>, String> {
         let (broker, window) = (&self.settings.broker, self.settings.window);
+        if let Some(missing) = broker.trouble() {
+            return Err(missing.to_owned());
+        }
         let connection = Connection::begin(broker, &self.settings.topics, window);
         let limit = Instant::now() + broker.connect_limit + Duration::from_secs(1);
         let newest = *self.recorded.borrow_and_update();

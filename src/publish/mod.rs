@@ -82,6 +82,14 @@ pub struct Broker {
     pub answer_limit: Duration,
 }
 
+impl Broker {
+    /// Why we cannot say who we are.
+    fn trouble(&self) -> Option<&str> {
+        let password = self.login.as_ref().and_then(|login| login.password.trouble());
+        password.or_else(|| self.tls.as_ref()?.trouble())
+    }
+}
+
 /// What there is to say about the node that does not change while it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct About {
