@@ -109,7 +109,7 @@ impl Wired {
         }
         note_lines(config);
         let messenger = Messenger::new();
-        let plans = plans(config, |_| true, &journal, &messenger, clock)?;
+        let plans = plans(config, |_| true, &journal, &messenger, clock);
         let (mut gates, events) = Gates::start(plans, clock).map_err(cannot_start("the gates".to_owned()))?;
         let networks = Networks::load(&settings::chain(config))?;
         let (screen, screen_sender) = match options.screen {
@@ -149,7 +149,7 @@ impl Wired {
         let desk = Desk::new(&config.journal.path, Arc::new(config.lists.clone()));
         let keeper = ListUnit::new(desk.clone(), Arc::clone(&porter), Arc::clone(&log_plates));
         let list_stats = Arc::clone(keeper.stats());
-        let lists = keep_lists(keeper, clock).map_err(cannot_start("the keeper of the lists".to_owned()))?;
+        let lists = keep_lists(keeper, !journal.is_open(), clock).map_err(cannot_start("the keeper of the lists".to_owned()))?;
         let control =
             asked::listen(&config.control.socket, gates.doors().clone(), sinks.clone(), questions.clone(), Arc::clone(clock));
         let mut wired = Self {
@@ -249,7 +249,7 @@ impl Wired {
         // Whoever was let in a moment ago must not be served a second time.
         self.journal.writer().flush(SETTLING);
         let is_wanted = |id: &GateId| wired.contains(id);
-        for plan in plans(&self.config, is_wanted, &self.journal, &self.messenger, &self.clock)? {
+        for plan in plans(&self.config, is_wanted, &self.journal, &self.messenger, &self.clock) {
             let what = format!("gate {}", plan.settings.id);
             self.gates.add(plan).map_err(|error| DaemonError::Start { what, error })?;
         }
@@ -477,8 +477,8 @@ impl Wired {
 }
 
 /// Starts the unit that keeps the lists up to date, after it has loaded them once.
-fn keep_lists(mut keeper: ListUnit, clock: &Arc<dyn Clock>) -> std::io::Result<(Trigger, Unit)> {
-    if let Err(error) = keeper.begin() {
+fn keep_lists(mut keeper: ListUnit, full: bool, clock: &Arc<dyn Clock>) -> std::io::Result<(Trigger, Unit)> {
+    if let Err(error) = keeper.begin(full) {
         tracing::error!(%error, "the lists cannot be loaded; nobody is let in until they are");
     }
     let (trigger, stop) = shutdown();
@@ -506,20 +506,27 @@ fn plans(
     journal: &Journal,
     messenger: &Messenger,
     clock: &Arc<dyn Clock>,
-) -> Result<Vec<Plan>, DaemonError> {
+) -> Vec<Plan> {
     let wanted: Vec<&config::Gate> = config.gates.iter().filter(|gate| is_wanted(&gate.id)).collect();
     if wanted.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
-    let reader = journal.reader()?;
+    // A journal that cannot say it is no reason to lock everybody out; the log says it then.
+    let reader = journal.reader().inspect_err(|error| {
+        tracing::warn!(%error, "who was let in before the start is not known");
+    });
     let since = clock.wall().checked_sub(STANDING).unwrap_or(Timestamp::MIN);
     let mut plans = Vec::new();
     for gate in wanted {
-        // A journal that cannot say it is no reason to lock everybody out; the log says it then.
-        let visits = reader.let_in_since(&gate.id, since).unwrap_or_else(|error| {
-            tracing::warn!(gate = %gate.id, %error, "who was let in before the start is not known");
-            Vec::new()
-        });
+        let visits = reader.as_ref().map_or_else(
+            |_| Vec::new(),
+            |reader| {
+                reader.let_in_since(&gate.id, since).unwrap_or_else(|error| {
+                    tracing::warn!(gate = %gate.id, %error, "who was let in before the start is not known");
+                    Vec::new()
+                })
+            },
+        );
         plans.push(Plan {
             settings: settings::gate(gate, |topic, payload| {
                 let (messenger, clock) = (messenger.clone(), Arc::clone(clock));
@@ -530,5 +537,5 @@ fn plans(
             memory: Memory::of_served(visits, config.privacy.mode.clone()),
         });
     }
-    Ok(plans)
+    plans
 }

@@ -77,6 +77,8 @@ struct State {
     taken: u64,
     settled: u64,
     failing: bool,
+    /// The file is there; before, everything waits.
+    open: bool,
     stop: bool,
 }
 
@@ -106,16 +108,48 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// The broker has everything up to `delivered`.
-    pub(super) fn new(settings: Settings, delivered: u64, heartbeat: Heartbeat) -> Self {
+    /// Of a journal that is not open yet: see [`begin`](Self::begin).
+    pub(super) fn new(settings: Settings, heartbeat: Heartbeat) -> Self {
         Self {
-            state: Mutex::new(State { delivered, noted: delivered, ..State::default() }),
+            state: Mutex::default(),
             room: Condvar::new(),
             work: Condvar::new(),
             settled: Condvar::new(),
             settings,
             heartbeat,
         }
+    }
+
+    /// The journal is open. The broker has everything up to `delivered`.
+    pub(super) fn begin(&self, delivered: u64) {
+        let mut state = self.lock();
+        (state.delivered, state.noted) = (delivered, delivered);
+        (state.open, state.failing) = (true, false);
+        self.work.notify_all();
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.lock().open
+    }
+
+    /// The journal cannot be opened: nobody is held up by it. Waits before the next try; true if it is time to stop
+    /// instead.
+    pub(super) fn cannot_open(&self, wait: Duration) -> bool {
+        let mut state = self.lock();
+        state.failing = true;
+        self.pause(state, wait)
+    }
+
+    fn pause(&self, mut state: MutexGuard<'_, State>, wait: Duration) -> bool {
+        let mut left = wait;
+        while !state.stop && !left.is_zero() {
+            let turn = left.min(BEAT);
+            let waited = self.work.wait_timeout_while(state, turn, |state| !state.stop);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.heartbeat.beat();
+            left -= turn;
+        }
+        state.stop
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -266,15 +300,7 @@ impl Queue {
         }
         stats.queued.store(state.items.len() as u64, Ordering::Relaxed);
         self.room.notify_all();
-        let mut left = wait;
-        while !state.stop && !left.is_zero() {
-            let turn = left.min(BEAT);
-            let waited = self.work.wait_timeout_while(state, turn, |state| !state.stop);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            self.heartbeat.beat();
-            left -= turn;
-        }
-        state.stop
+        self.pause(state, wait)
     }
 
     /// Items that are not on the disk.

@@ -64,7 +64,10 @@ fn a_passage_comes_back_as_it_was_recorded() {
         let Record { passage, reads, decision, erased } = reader.passage(one.passage.id).unwrap().unwrap();
         assert_eq!(reader.reads(&one.passage).unwrap(), reads);
         let effects = Vec::new();
-        assert_eq!((Closed { passage, reads, decision, effects, clock_unset: false }, erased), (one.clone(), false));
+        assert_eq!(
+            (Closed { passage, reads, decision, effects, clock_unset: false }, erased),
+            (one.clone(), false)
+        );
     }
     let mut pending = journal.pending_facts().unwrap();
     let facts: Vec<Fact> =
@@ -287,7 +290,7 @@ fn a_full_reserve_loses_facts_and_counts_every_one() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings { queue: 2, reserve: 3, patience: Duration::ZERO, ..Settings::default() };
     let heartbeat = crate::heartbeat::Heartbeat::new(Arc::new(SystemClock::start()));
-    let (queue, stats) = (super::queue::Queue::new(settings, 0, heartbeat), super::Stats::default());
+    let (queue, stats) = (super::queue::Queue::new(settings, heartbeat), super::Stats::default());
     let handed: Vec<Handed> = (0..7)
         .map(|n| queue.hand_over(super::queue::Item::Fact(Box::new(Fact::Closed(sample::closed(n)))), &stats))
         .collect();

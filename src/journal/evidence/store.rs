@@ -49,9 +49,14 @@ impl Store {
     /// Makes the folder, and counts what lies in it.
     pub(super) fn open(settings: &Settings, heartbeat: Heartbeat) -> std::io::Result<Self> {
         use std::os::unix::fs::DirBuilderExt as _;
-        fs::DirBuilder::new().recursive(true).mode(0o750).create(&settings.folder)?;
+        let made = fs::DirBuilder::new().recursive(true).mode(0o750).create(&settings.folder);
+        let days_there = match made {
+            // It is made with the first image, when there is room for one.
+            Err(error) if error.kind() == std::io::ErrorKind::StorageFull => Vec::new(),
+            made => made.and_then(|()| days_in(&settings.folder))?,
+        };
         let mut days = BTreeMap::new();
-        for (day, path) in days_in(&settings.folder)? {
+        for (day, path) in days_there {
             let mut bytes = 0;
             for entry in fs::read_dir(&path)? {
                 let entry = entry?;
