@@ -173,6 +173,84 @@ fn a_reload_exchanges_what_changed_and_refuses_what_is_wrong() {
     assert_eq!(output.status.code(), Some(1), "nobody listens any more");
 }
 
+/// Does anybody serve HTTP there?
+fn serves(port: u16) -> bool {
+    use std::io::{Read as _, Write as _};
+    let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else { return false };
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut answer = [0; 4];
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").is_ok()
+        && stream.read_exact(&mut answer).is_ok()
+        && &answer == b"HTTP"
+}
+
+fn wait_for(what: &str, is_true: impl Fn() -> bool) {
+    let clock = SystemClock::start();
+    while !is_true() {
+        assert!(clock.now().as_micros() < SOON, "waited in vain: {what}");
+        clock.sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_stops_neither_the_start_nor_the_daemon() {
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = |listener: &std::net::TcpListener| listener.local_addr().unwrap().port();
+    let (first, second) = (free(), free());
+    let (own, other) = (port(&first), port(&second));
+    let http = |port: u16| format!("[http]\nlisten = \"127.0.0.1:{port}\"\n");
+    let site = Site::new(&camera("north"));
+    site.write("conf.d/http.toml", &http(own));
+    let mut daemon = site.start();
+    // Somebody else is there: everything but HTTP runs, and it is tried again.
+    site.hear("READY=1");
+    wait_for("the trouble is told", || site.status()["problems"].to_string().contains("nobody is served at"));
+    drop(first);
+    wait_for("it is served at last", || serves(own));
+    // Another address that is taken: the old one is kept, and so is everything else.
+    site.write("conf.d/http.toml", &format!("{}{}", camera("south"), http(other)));
+    daemon.signal("HUP");
+    site.hear("RELOADING=1");
+    site.hear("READY=1");
+    let status = site.status();
+    let refused = status["configuration"]["refused"].as_str().unwrap_or_default().to_owned();
+    assert!(refused.contains(&format!("127.0.0.1:{other}")), "{status}");
+    assert_eq!(site.cameras(), ["north"]);
+    assert!(serves(own));
+    drop(second);
+    daemon.signal("HUP");
+    site.hear("RELOADING=1");
+    site.hear("READY=1");
+    assert_eq!((site.status()["configuration"]["refused"].clone(), site.cameras().len()), (Value::Null, 2));
+    assert!(serves(other) && !serves(own));
+    daemon.signal("TERM");
+    assert!(daemon.0.wait().unwrap().success());
+}
+
+#[test]
+fn a_password_that_is_missing_keeps_one_camera_from_being_opened_and_no_command_from_working() {
+    let locked = "[[camera]]\nname = \"locked\"\n[camera.rtsp]\nurl = \"rtsp://127.0.0.1:9/x\"\nusername = \"u\"\n\
+                  password = { credential = \"amslpr.not-there\" }\n";
+    let site = Site::new(&format!("{locked}{}", camera("north")));
+    // Beside the service: nobody has given this test the service's credentials.
+    for command in [&["check", "--offline"][..], &["plates", "list"], &["config", "show"]] {
+        let output = site.output(command);
+        assert_ne!(output.status.code(), Some(78), "{command:?}: {output:?}");
+    }
+    let check = site.output(&["check", "--offline"]);
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&check.stdout), String::from_utf8_lossy(&check.stderr));
+    assert!(check.status.success() && said.contains("no credential \"amslpr.not-there\""), "{said}");
+    let _daemon = site.start();
+    site.hear("READY=1");
+    wait_for("the camera says why", || {
+        let status = site.status();
+        status["cameras"][0]["last_error"].as_str().is_some_and(|why| why.contains("amslpr.not-there"))
+    });
+    assert_eq!(site.cameras(), ["locked", "north"]);
+    assert!(site.status()["problems"].to_string().contains("amslpr.not-there"));
+}
+
 #[test]
 fn a_journal_of_a_newer_version_is_refused_so_that_nobody_tries_again() {
     let site = Site::new(&camera("north"));

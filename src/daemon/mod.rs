@@ -262,13 +262,18 @@ impl Steward<'_> {
                 return Ok(());
             }
         };
-        about.refused = None;
         about.waiting = waiting.iter().map(|table| (*table).to_owned()).collect();
         for table in &waiting {
             tracing::warn!(table, "changed, and taken at the next restart only");
         }
         let level = config.log.level;
-        self.wired.exchange(config, &difference)?;
+        if let Err(why) = self.wired.exchange(config, &difference)? {
+            self.gatherer.configuration.refused = Some(why.to_string());
+            self.gatherer.configuration.waiting.clear();
+            self.look_anew();
+            return Ok(());
+        }
+        self.gatherer.configuration.refused = None;
         if let Some(handle) = &self.options.level
             && !handle.set(level)
         {
@@ -277,13 +282,18 @@ impl Steward<'_> {
         if difference.is_nothing() {
             tracing::info!("reloaded: nothing has changed");
         } else {
-            self.gatherer.cameras = self.wired.camera_parts();
-            self.gatherer.http = self.wired.http();
-            self.gatherer.unserved = self.wired.unserved();
-            self.gatherer.recall = self.wired.recall();
+            self.look_anew();
             tracing::info!(changed = difference.words(), "reloaded");
         }
         Ok(())
+    }
+
+    /// Looks at what runs now.
+    fn look_anew(&mut self) {
+        self.gatherer.cameras = self.wired.camera_parts();
+        self.gatherer.http = self.wired.http();
+        self.gatherer.unserved = self.wired.unserved();
+        self.gatherer.recall = self.wired.recall();
     }
 
     /// The watchdog is fed only while everything moves; systemd's restart is the cure for what is wedged.

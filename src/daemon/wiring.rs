@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeSet,
+    net::SocketAddr,
     sync::{Arc, atomic::AtomicBool, atomic::Ordering},
     time::Duration,
 };
@@ -36,7 +37,8 @@ use super::{
 };
 use crate::{
     access::Porter,
-    api, backoff,
+    api::{self, Claim},
+    backoff,
     clock::{Clock, Moment, WallTrust},
     config::{self, Config},
     fact::GateId,
@@ -75,7 +77,7 @@ pub(super) struct Wired {
     broker: Option<Correspondence>,
     messenger: Messenger,
     /// `None` where there is no [http], or it cannot be served.
-    http: Option<api::Server>,
+    http: Option<(api::Server, SocketAddr)>,
     /// Why not.
     unserved: Option<String>,
     questions: asked::Questions,
@@ -136,22 +138,21 @@ impl Wired {
         let privacy = (config.privacy.clone(), Arc::clone(&porter));
         let log_plates = Arc::new(AtomicBool::new(config.log.plates));
         let (doors, plates) = (gates.doors().clone(), Arc::clone(&log_plates));
-        let sinks = Sinks::new(
-            journal.writer(),
-            doors,
-            screen_sender,
-            plates,
-            privacy,
-            exhibitor,
-            trust.clone(),
-        );
+        let sinks =
+            Sinks::new(journal.writer(), doors, screen_sender, plates, privacy, exhibitor, trust.clone());
         gates.record(events, sinks.clone()).map_err(cannot_start("the gates' events".to_owned()))?;
         let desk = Desk::new(&config.journal.path, Arc::new(config.lists.clone()));
         let keeper = ListUnit::new(desk.clone(), Arc::clone(&porter), Arc::clone(&log_plates));
         let list_stats = Arc::clone(keeper.stats());
-        let lists = keep_lists(keeper, !journal.is_open(), clock).map_err(cannot_start("the keeper of the lists".to_owned()))?;
-        let control =
-            asked::listen(&config.control.socket, gates.doors().clone(), sinks.clone(), questions.clone(), Arc::clone(clock));
+        let lists = keep_lists(keeper, !journal.is_open(), clock)
+            .map_err(cannot_start("the keeper of the lists".to_owned()))?;
+        let control = asked::listen(
+            &config.control.socket,
+            gates.doors().clone(),
+            sinks.clone(),
+            questions.clone(),
+            Arc::clone(clock),
+        );
         let mut wired = Self {
             config: config.clone(),
             control,
@@ -182,7 +183,7 @@ impl Wired {
         wired.open_eyes(&cameras)?;
         wired.begin_correspondence()?;
         // Plates are read all the same.
-        if let Err(error) = wired.begin_serving() {
+        if let Err(error) = wired.begin_serving(Claim::WhenFree) {
             tracing::error!(%error, "nobody is served over HTTP");
             wired.unserved = Some(format!("nobody is served over HTTP: {error}"));
         }
@@ -201,14 +202,42 @@ impl Wired {
         Ok((config, difference, waiting))
     }
 
-    /// Puts another configuration in force: exchanges what is different and leaves the rest alone. After an error the
-    /// daemon is neither here nor there, and has to end.
-    pub(super) fn exchange(&mut self, config: Config, difference: &Difference) -> Result<(), DaemonError> {
+    /// Puts another configuration in force: exchanges what is different and leaves the rest alone. If that cannot be done
+    /// everything is as it was before. The error beside the reason is one that the daemon cannot live with: it is neither
+    /// here nor there.
+    pub(super) fn exchange(
+        &mut self,
+        config: Config,
+        difference: &Difference,
+    ) -> Result<Result<(), DaemonError>, DaemonError> {
+        let before = std::mem::replace(&mut self.config, config);
+        // The likeliest to fail, and before anything else is touched.
+        if difference.http
+            && let Err(why) = self.begin_serving(Claim::Now)
+        {
+            self.config = before;
+            if self.http.is_none() {
+                self.begin_serving(Claim::WhenFree)?;
+            }
+            return Ok(Err(why));
+        }
+        let Err(why) = self.try_exchange(difference) else { return Ok(Ok(())) };
+        tracing::error!(%why, "the new configuration cannot be used: going back to the old one");
+        let back = Difference::between(&self.config, &before)?;
+        self.config = before;
+        if back.http {
+            self.begin_serving(Claim::WhenFree)?;
+        }
+        self.try_exchange(&back)?;
+        Ok(Err(why))
+    }
+
+    /// Everything but HTTP, to what is in force now.
+    fn try_exchange(&mut self, difference: &Difference) -> Result<(), DaemonError> {
         // Gates first: what is unwired is at rest before anything takes its place.
         difference.unwired.iter().for_each(|id| self.gates.remove(id));
         let closing: Vec<Eye> = self.eyes.extract_if(.., |eye| difference.closed.contains(&eye.id)).collect();
         eyes::close(closing);
-        self.config = config;
         let config = &self.config;
         // Privacy and lists before anybody new uses them.
         self.log_plates.store(config.log.plates, Ordering::Relaxed);
@@ -234,11 +263,6 @@ impl Wired {
                 broker.end();
             }
             self.begin_correspondence()?;
-        }
-        if difference.http {
-            // First the old one, which has the address.
-            drop(self.http.take());
-            self.begin_serving()?;
         }
         Ok(())
     }
@@ -290,8 +314,17 @@ impl Wired {
         Ok(())
     }
 
-    fn begin_serving(&mut self) -> Result<(), DaemonError> {
-        let Some(settings) = settings::http(&self.config) else { return Ok(()) };
+    /// Serves at the configured address. What was served before goes when the new address is had, or, where both
+    /// cannot be had at a time, just before.
+    fn begin_serving(&mut self, claim: Claim) -> Result<(), DaemonError> {
+        let Some(settings) = settings::http(&self.config) else {
+            drop(self.http.take());
+            return Ok(());
+        };
+        if self.http.as_ref().is_some_and(|(_, at)| at.port() == settings.listen.port()) {
+            drop(self.http.take());
+        }
+        let listen = settings.listen;
         let what = format!("the HTTP API at {}", settings.listen);
         let node = Answers {
             questions: self.questions.clone(),
@@ -308,15 +341,16 @@ impl Wired {
             node: Arc::new(node),
             events: self.sinks.events().clone(),
         };
-        let server = api::Server::start(settings, sources, Arc::clone(&self.clock));
-        self.http = Some(server.map_err(|error| DaemonError::Start { what, error })?);
+        let server = api::Server::start(settings, sources, claim, Arc::clone(&self.clock));
+        let server = server.map_err(|error| DaemonError::Start { what, error })?;
+        self.http = Some((server, listen));
         self.unserved = None;
         Ok(())
     }
 
     /// What the HTTP API came to, where there is one.
     pub(super) fn http(&self) -> Option<Arc<api::Stats>> {
-        self.http.as_ref().map(|server| Arc::clone(server.stats()))
+        self.http.as_ref().map(|(server, _)| Arc::clone(server.stats()))
     }
 
     /// Why nobody, or not everybody, is served over HTTP.
@@ -343,7 +377,7 @@ impl Wired {
         all.extend(self.cabinet.as_ref().map(|cabinet| Moving::on_a_device("evidence", cabinet.heartbeat())));
         all.extend(self.networks.hailo().map(|hailo| Moving::on_a_device("hailo", hailo.heartbeat())));
         all.extend(self.broker.as_ref().map(|broker| Moving::new("publisher", broker.heartbeat())));
-        all.extend(self.http.as_ref().map(|http| Moving::new("http", http.heartbeat())));
+        all.extend(self.http.as_ref().map(|(server, _)| Moving::new("http", server.heartbeat())));
         all.extend(self.control.as_ref().map(|control| Moving::new("control", control.heartbeat())));
         all.extend(self.gates.scribe().map(|scribe| Moving::new("gate events", scribe)));
         all
