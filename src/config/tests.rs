@@ -168,7 +168,13 @@ fn an_unknown_key_is_shown_with_its_place_and_the_likely_one() {
     check(
         "[journal]\npth = \"x.db\"\n",
         1,
-        &["unknown key \"pth\"", "amslpr.toml:2:1", "^^^", "did you mean \"path\"?"],
+        &[
+            "unknown key \"pth\"",
+            "amslpr.toml:2:1",
+            "^^^",
+            "did you mean \"path\"?",
+            concat!("written for a newer version than ", env!("CARGO_PKG_VERSION")),
+        ],
     );
     check("[enigne]\nthreads = 2\n", 1, &["did you mean \"engine\"?", "amslpr.toml:1:2"]);
     check("[journal]\nregions = [\"ro\"]\n", 1, &["\"regions\" is a key of [plate]"]);
