@@ -34,7 +34,7 @@ use crate::{
 
 /// What the files mean.
 pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mut Report) -> Config {
-    let mut context = Context { merged, credentials, report };
+    let mut context = Context { merged, credentials, report, secret_files: Vec::new() };
     // Each line of a GPIO chip with its first use.
     let mut lines = Vec::new();
     let cameras = context.cameras(&mut lines);
@@ -61,6 +61,7 @@ pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mu
         http: web::interpret(&mut context),
         log: context.log(),
         health: context.health(),
+        secret_files: std::mem::take(&mut context.secret_files),
         cameras,
     }
 }
@@ -70,6 +71,7 @@ pub(super) struct Context<'a> {
     pub merged: &'a Merged,
     pub credentials: Option<&'a Path>,
     pub report: &'a mut Report,
+    pub secret_files: Vec<PathBuf>,
 }
 
 /// The written value, or its default.
@@ -327,6 +329,9 @@ impl Context<'_> {
     fn fetch(&mut self, place: &Spanned<SecretPlace>, file: FileId, needed: bool) -> Secret {
         let at = Span { file, bytes: place.span() };
         let folder = self.merged.folder(file);
+        if let SecretPlace::File(path) = place.get_ref() {
+            self.secret_files.push(folder.join(path));
+        }
         if place.get_ref().is_open_to_all(folder) {
             self.wrong(
                 Problem::warning("everybody on this machine may read the file of this secret")

@@ -105,6 +105,8 @@ pub struct Config {
     pub http: Option<Http>,
     pub log: Log,
     pub health: Health,
+    /// The files that secrets are kept in.
+    pub secret_files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

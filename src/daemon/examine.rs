@@ -1,8 +1,9 @@
 //! A look at the machine around the daemon, for `amslpr doctor` and `amslpr check`: each finding with its remedy.
 //!
-//! What can be reached over wires and networks is `reach`'s business, the Hailo's is `infer::hailo::examine`'s.
+//! What can be reached over wires and networks is `reach`'s business, what the service may is `rights`', the Hailo's is
+//! `infer::hailo::examine`'s.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -166,49 +167,10 @@ pub fn networks(config: Option<&Config>) -> Vec<Finding> {
         .collect()
 }
 
-/// The user that the service runs as, and what it may.
-pub fn permissions(file: &Path) -> Vec<Finding> {
-    let Ok(users) = fs::read_to_string("/etc/passwd") else { return Vec::new() };
-    let Some(user) = users.lines().find(|line| line.starts_with("amslpr:")) else {
-        let words = "there is no user amslpr: the package is not installed here";
-        return vec![Finding {
-            verdict: Verdict::Good,
-            what: "user",
-            detail: words.to_owned(),
-            advice: None,
-        }];
-    };
-    let group = user.split(':').nth(3).unwrap_or_default();
-    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
-    let is_in = |name: &str| {
-        groups.lines().filter(|line| line.split(':').next() == Some(name)).any(|line| {
-            line.rsplit(':').next().is_some_and(|members| members.split(',').any(|member| member == "amslpr"))
-        })
-    };
-    let missing: Vec<&str> = ["video", "gpio"].into_iter().filter(|name| !is_in(name)).collect();
-    let mut findings = vec![if missing.is_empty() {
-        Finding::good("user", "amslpr may use cameras and lines")
-    } else {
-        let advice = "systemd-sysusers, then systemctl restart amslpr";
-        Finding::of(Verdict::Doubtful, "user", format!("amslpr is not in {}", missing.join(" and ")), advice)
-    }];
-    if let Ok(meta) = fs::metadata(file) {
-        use std::os::unix::fs::MetadataExt as _;
-        let readable =
-            meta.mode() & 0o004 != 0 || meta.mode() & 0o040 != 0 && meta.gid().to_string() == group;
-        let place = file.display();
-        findings.push(if readable {
-            Finding::good("files", format!("{place} can be read by the service"))
-        } else {
-            let advice = format!("chown root:amslpr {place} && chmod 640 {place}");
-            Finding::of(Verdict::Bad, "files", format!("{place} cannot be read by the service"), &advice)
-        });
-    }
-    findings
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn at(second: i64) -> Timestamp {

@@ -2,14 +2,17 @@
 //!
 //! Gathers and judges (`judge`), out of the counters and meters of whoever does the work (`stages`); telling (log, MQTT, systemd's status line) is done by whoever asked. Holds no plates.
 
+mod broker;
 mod chronicle;
+mod engines;
 mod judge;
+mod rates;
 mod recall;
 mod stages;
 mod upkeep;
+mod versions;
 
 use std::{
-    collections::BTreeMap,
     fmt::Write as _,
     path::PathBuf,
     sync::{
@@ -22,11 +25,12 @@ use std::{
 use serde::Serialize;
 
 use super::{
+    board::Board,
     chain::Networks,
     gates::{Door, Doors},
     lists::ListStats,
     machine::{Machine, Probes},
-    npu::HailoHealth,
+    npu::{HailoHealth, Libraries},
     pipeline,
     sinks::Counts,
     supervisor::UnitStatus,
@@ -43,11 +47,15 @@ use crate::{
     read::recall::Recall,
     telemetry::Times,
 };
+use broker::MqttHealth;
 pub(super) use chronicle::Chronicle;
+use engines::{EngineHealth, NetworkHealth};
+use rates::Rates;
 use recall::RecallHealth;
 pub(super) use stages::StageHealth;
 use stages::Stages;
 use upkeep::UpkeepHealth;
+use versions::Versions;
 
 /// A live camera that gives no frame for this long is stalled.
 const STALLED: Duration = Duration::from_secs(5);
@@ -81,6 +89,8 @@ pub(super) struct Health {
     /// What is wrong, in words, worst first; empty when all is well.
     pub problems: Vec<String>,
     pub version: &'static str,
+    /// Of what it runs on and with.
+    pub versions: Versions,
     pub uptime_s: u64,
     pub cameras: Vec<CameraHealth>,
     /// Journal and publish; those of cameras and gates stand there.
@@ -94,6 +104,8 @@ pub(super) struct Health {
     pub evidence: Option<EvidenceHealth>,
     /// `null` where none is used.
     pub hailo: Option<HailoHealth>,
+    /// Which engine does what.
+    pub engines: Vec<EngineHealth>,
     /// Networks on the CPU.
     pub networks: Vec<NetworkHealth>,
     /// `null` where no reads are remembered.
@@ -125,6 +137,13 @@ pub(super) struct CameraHealth {
     pub state: &'static str,
     /// `fine`, `frozen`, `dark`, `blurred` or `moved`.
     pub picture: &'static str,
+    /// Pictures a second that it gives, of the last seconds; `null` before that is known.
+    pub fps: Option<f64>,
+    /// Frames that wait to be looked at.
+    pub waiting: u64,
+    /// Frame buffers in use, and all there are.
+    pub buffers_used: usize,
+    pub buffers: usize,
     pub frames: u64,
     pub forgotten: u64,
     pub dropped: u64,
@@ -156,16 +175,6 @@ pub(super) struct CameraCounts {
     pub reading: Times,
     /// It gives pictures, or has given all.
     pub is_up: bool,
-    pub buffers: (usize, usize),
-}
-
-/// A network on the CPU.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct NetworkHealth {
-    pub task: &'static str,
-    pub name: String,
-    /// How long it has run so far, all cameras together.
-    pub busy_s: f64,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -213,6 +222,8 @@ pub(super) struct JournalHealth {
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct EvidenceHealth {
+    /// Pictures that wait to be encoded.
+    pub queued: u64,
     pub written: u64,
     /// Passages whose pictures came too fast.
     pub dropped: u64,
@@ -221,21 +232,6 @@ pub(super) struct EvidenceHealth {
     pub mib: u64,
     #[serde(skip)]
     pub bytes: u64,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct MqttHealth {
-    pub delivered: u64,
-    pub historical: u64,
-    pub refused: u64,
-    pub unsendable: u64,
-    pub connections: u64,
-    pub failures: u64,
-    pub images: u64,
-    pub images_dropped: u64,
-    pub commands: u64,
-    /// Commands refused, by the word for why.
-    pub refused_commands: BTreeMap<&'static str, u64>,
 }
 
 /// One camera as the gatherer sees it.
@@ -267,6 +263,9 @@ pub(super) struct Gatherer {
     pub sinks: Arc<Counts>,
     evidence: Option<Arc<journal::evidence::Stats>>,
     hailo: Option<Arc<Hailo>>,
+    libraries: Libraries,
+    versions: Versions,
+    rates: Rates,
     pub recall: Option<Arc<Recall>>,
     journal_path: PathBuf,
     clock: Arc<dyn Clock>,
@@ -299,6 +298,9 @@ impl Gatherer {
             sinks,
             evidence: None,
             hailo: None,
+            libraries: Libraries::default(),
+            versions: Versions::look(None),
+            rates: Rates::default(),
             recall: None,
             journal_path,
             clock,
@@ -324,7 +326,9 @@ impl Gatherer {
 
     pub(super) fn with_networks(self, networks: Networks) -> Self {
         let hailo = networks.hailo().cloned();
-        Self { networks: Some(networks), hailo, ..self }
+        let libraries = hailo.as_ref().map(|_| Libraries::look(&Board::default())).unwrap_or_default();
+        let versions = Versions::look(Some(&networks));
+        Self { networks: Some(networks), hailo, libraries, versions, ..self }
     }
 
     pub(super) fn with_http(self, http: Option<Arc<api::Stats>>) -> Self {
@@ -342,7 +346,9 @@ impl Gatherer {
         let snapshot = self.journal.snapshot();
         let stages = &mut self.stages;
         stages.look(now, &self.cameras, &doors, self.journal.metered(), broker.as_ref());
-        let cameras: Vec<_> = self.cameras.iter().map(|part| camera(part, stages, now)).collect();
+        let rates = &mut self.rates;
+        rates.keep(|id| self.cameras.iter().any(|part| part.id == *id));
+        let cameras: Vec<_> = self.cameras.iter().map(|part| camera(part, stages, rates, now)).collect();
         let mut problems = Vec::new();
         for part in &self.cameras {
             judge::camera(part, now, &mut problems);
@@ -352,9 +358,9 @@ impl Gatherer {
         if let Some(lists) = &self.lists {
             judge::lists(lists, &mut problems);
         }
-        let hailo = self.hailo.as_deref().map(HailoHealth::of);
-        problems
-            .extend(hailo.as_ref().and_then(HailoHealth::worries).map(|words| (Verdict::Degraded, words)));
+        let hailo = self.hailo.as_deref().map(|hailo| HailoHealth::of(hailo, &self.libraries));
+        let worries = hailo.iter().flat_map(HailoHealth::worries);
+        problems.extend(worries.map(|words| (Verdict::Degraded, words)));
         if let Some(broker) = &broker {
             judge::broker(broker, snapshot.undelivered, &mut problems);
         }
@@ -369,6 +375,7 @@ impl Gatherer {
                 ));
             }
             EvidenceHealth {
+                queued: images.queued,
                 written: images.written,
                 dropped: images.dropped + missed,
                 failed: images.failed,
@@ -418,10 +425,12 @@ impl Gatherer {
             upkeep: kept.as_ref().map(UpkeepHealth::of),
             evidence,
             hailo,
-            networks: self.networks.iter().flat_map(network_health).collect(),
+            engines: self.networks.iter().flat_map(|all| engines::engines(all, &self.cameras)).collect(),
+            networks: self.networks.iter().flat_map(engines::networks).collect(),
+            versions: self.versions.clone(),
             recall: self.recall.as_deref().map(RecallHealth::of),
             broker: broker.as_ref().map(|broker| broker.state.as_str()),
-            mqtt: broker.map(mqtt),
+            mqtt: broker.map(MqttHealth::of),
             http,
             machine,
             configuration: self.configuration.clone(),
@@ -439,14 +448,19 @@ fn state_name(state: CameraState) -> &'static str {
     }
 }
 
-fn camera(part: &CameraPart, stages: &Stages, now: Moment) -> CameraHealth {
+fn camera(part: &CameraPart, stages: &Stages, rates: &mut Rates, now: Moment) -> CameraHealth {
     let (counts, looks) = (part.capture.counts(), part.chain.snapshot());
+    let taken = counts.forgotten + looks.frames;
     let is_down =
         matches!(presence(&part.capture, now), Presence::Stalled | Presence::Offline | Presence::Starting);
     CameraHealth {
         name: part.id.to_string(),
         state: state_name(part.capture.state()),
         picture: part.capture.condition().as_str(),
+        fps: rates.look(&part.id, counts.seen, now),
+        waiting: counts.delivered.saturating_sub(taken),
+        buffers_used: part.pool.in_use(),
+        buffers: part.pool.limit(),
         frames: counts.delivered,
         forgotten: counts.forgotten,
         dropped: counts.dropped,
@@ -467,7 +481,6 @@ fn camera(part: &CameraPart, stages: &Stages, now: Moment) -> CameraHealth {
             looks,
             reading: part.chain.reading(),
             is_up: !is_down || part.capture.state() == CameraState::Ended,
-            buffers: (part.pool.in_use(), part.pool.limit()),
         },
     }
 }
@@ -485,26 +498,6 @@ fn gate(door: &Door, stages: &Stages) -> GateHealth {
         trouble: door.status.trouble(),
         stages: stages.of_gate(&door.id),
     }
-}
-
-fn mqtt(broker: publish::Snapshot) -> MqttHealth {
-    MqttHealth {
-        delivered: broker.delivered,
-        historical: broker.historical,
-        refused: broker.refused,
-        unsendable: broker.unsendable,
-        connections: broker.connections,
-        failures: broker.failures,
-        images: broker.images,
-        images_dropped: broker.images_dropped,
-        commands: broker.commands,
-        refused_commands: broker.refused_commands,
-    }
-}
-
-fn network_health(networks: &Networks) -> Vec<NetworkHealth> {
-    let busy = networks.busy_by_network().into_iter();
-    busy.map(|(task, name, busy)| NetworkHealth { task, name, busy_s: busy.as_secs_f64() }).collect()
 }
 
 /// How a camera stands, for those who only want one word.

@@ -33,6 +33,7 @@ pub mod pipeline;
 pub mod reach;
 mod reload;
 pub mod resting;
+pub mod rights;
 mod screen;
 mod settings;
 mod sinks;

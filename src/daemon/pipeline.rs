@@ -117,6 +117,8 @@ impl Pipeline {
         let arrived = self.clock.now();
         let outcome = self.look(frame, arrived);
         self.stats.looked(self.clock.now().since(arrived), outcome.is_ok());
+        let (detects, reads) = self.chain.engines();
+        self.stats.worked_with(detects, reads);
         outcome
     }
 

@@ -52,6 +52,7 @@ pub struct Settings {
 /// What became of the pictures.
 #[derive(Debug, Default)]
 pub struct Stats {
+    pub(super) queued: AtomicU64,
     pub(super) written: AtomicU64,
     pub(super) dropped: AtomicU64,
     pub(super) failed: AtomicU64,
@@ -61,6 +62,8 @@ pub struct Stats {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Snapshot {
+    /// Pictures that wait to be encoded.
+    pub queued: u64,
     /// Passages with evidence on the disk.
     pub written: u64,
     /// Passages whose pictures found the queue full.
@@ -77,6 +80,7 @@ impl Stats {
     pub fn snapshot(&self) -> Snapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Snapshot {
+            queued: read(&self.queued),
             written: read(&self.written),
             dropped: read(&self.dropped),
             failed: read(&self.failed),
@@ -106,9 +110,13 @@ pub struct Exhibitor {
 impl Exhibitor {
     /// Hands a picture over; if the queue is full it is dropped, and counted.
     pub fn show(&self, exhibit: Exhibit) {
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.queue.try_send(exhibit)
-            && self.stats.dropped.fetch_add(1, Ordering::Relaxed) == 0
-        {
+        // Counted before it can be fetched.
+        self.stats.queued.fetch_add(1, Ordering::Relaxed);
+        let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.queue.try_send(exhibit) else {
+            return;
+        };
+        self.stats.queued.fetch_sub(1, Ordering::Relaxed);
+        if self.stats.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!("pictures come faster than they can be written; some passages have no evidence");
         }
     }
@@ -208,7 +216,10 @@ impl Filing {
             self.heartbeat.beat();
             // When nothing is written, too, it is looked whether the journal lacks room.
             match exhibits.recv_timeout(BEAT) {
-                Ok(exhibit) => self.take(exhibit),
+                Ok(exhibit) => {
+                    self.stats.queued.fetch_sub(1, Ordering::Relaxed);
+                    self.take(exhibit);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }

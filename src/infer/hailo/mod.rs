@@ -191,6 +191,11 @@ impl Hailo {
         self.shared.telemetry.snapshot(self.shared.clock.now())
     }
 
+    /// A network for this task was given to it.
+    pub fn has(&self, task: Task) -> bool {
+        self.models.iter().any(|model| model.task == task)
+    }
+
     /// An engine for one more worker; `None` if no network for this task was given to it.
     pub fn engine(self: &Arc<Self>, task: Task) -> Option<HailoEngine> {
         let network = self.models.iter().position(|model| model.task == task)?;
