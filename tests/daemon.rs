@@ -227,6 +227,64 @@ fn an_address_that_is_taken_stops_neither_the_start_nor_the_daemon() {
     assert!(daemon.0.wait().unwrap().success());
 }
 
+/// Holds one thread of a process still, as a disk or a driver would that does not come back; until it is dropped.
+struct Held(Child);
+
+impl Held {
+    /// `None`, with a line that says so, where that is not allowed.
+    fn thread(process: &Child, name: &str) -> Option<Self> {
+        const CODE: &str = "import ctypes, os, sys, time
+pid, name = int(sys.argv[1]), sys.argv[2]
+threads = {open(f'/proc/{pid}/task/{t}/comm').read().strip(): int(t) for t in os.listdir(f'/proc/{pid}/task')}
+ptrace = ctypes.CDLL(None).ptrace
+if ptrace(0x4206, threads[name], None, None) or ptrace(0x4207, threads[name], None, None):
+    sys.exit('not allowed')
+os.waitpid(threads[name], 0x40000000)
+print('held', flush=True)
+time.sleep(600)";
+        let mut command = Command::new("python3");
+        command.args(["-c", CODE, &process.id().to_string(), name]).stdout(Stdio::piped());
+        let mut child = command.spawn().ok()?;
+        let mut line = String::new();
+        let mut told = std::io::BufReader::new(child.stdout.take()?);
+        std::io::BufRead::read_line(&mut told, &mut line).ok()?;
+        let held = Self(child);
+        if line.trim() != "held" {
+            println!("no thread can be held still here: nothing is tested");
+            return None;
+        }
+        Some(held)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_thread_that_stands_still_is_named_and_the_watchdog_is_not_fed_until_it_moves_again() {
+    let site = Site::new(&camera("north"));
+    let daemon = site.start();
+    site.hear("READY=1");
+    site.hear("WATCHDOG=1");
+    let Some(held) = Held::thread(&daemon.0, "journal") else { return };
+    let clock = SystemClock::start();
+    let said = site.hear("journal has not moved for");
+    let seconds = clock.now().as_micros() / 1_000_000;
+    assert!((19..=23).contains(&seconds), "after {seconds} s");
+    assert!(said.iter().any(|word| word == "WATCHDOG=1"), "it was fed before");
+    for _ in 0..5 {
+        assert!(site.hear("STATUS=").iter().all(|word| word != "WATCHDOG=1"));
+    }
+    drop(held);
+    site.hear("WATCHDOG=1");
+    let log = fs::read_to_string(site.path("log")).unwrap();
+    assert!(log.contains("has not moved") && log.contains("moves again"), "{log}");
+}
+
 #[test]
 fn a_password_that_is_missing_keeps_one_camera_from_being_opened_and_no_command_from_working() {
     let locked = "[[camera]]\nname = \"locked\"\n[camera.rtsp]\nurl = \"rtsp://127.0.0.1:9/x\"\nusername = \"u\"\n\
