@@ -91,7 +91,7 @@ end_disk() {
 boot() {
 	local disk=$1 limit=$2 append=$3
 	shift 3
-	timeout "$limit" qemu-system-x86_64 -accel tcg -cpu max -smp 2 -m 1536 -nographic -no-reboot -nic none \
+	timeout "$limit" qemu-system-x86_64 -accel tcg -cpu max -smp 2 -m 1536 -nographic -no-reboot -nic "${NIC:-none}" \
 		-kernel "$root/boot/vmlinuz-$kernel" -initrd "$disk.cpio" "$@" \
 		-append "console=ttyS0 loglevel=4 panic=-1 no_timer_check rdinit=/init $append" </dev/null 2>&1
 }

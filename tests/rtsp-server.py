@@ -5,6 +5,7 @@ Usage: rtsp-server.py PORT [SECONDS [CLIP]] (port 0 for a free one; CLIP is an M
 """
 
 import os
+import random
 import sys
 import threading
 import time
@@ -25,7 +26,7 @@ PICTURE = "videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=
 H264 = "x264enc tune=zerolatency key-int-max=15 ! rtph264pay name=pay0 pt=96 config-interval=-1"
 STREAMS = {
     "/h264": f"{PICTURE} ! {H264}",
-    "/h264-b": f"{PICTURE} ! x264enc bframes=2 key-int-max=30 rc-lookahead=5 ! rtph264pay name=pay0 pt=96 config-interval=-1",
+    "/h264-b": f"{PICTURE} ! x264enc bframes=2 key-int-max=30 rc-lookahead=5 ! video/x-h264,profile=high ! rtph264pay name=pay0 pt=96 config-interval=-1",
     "/h265": f"{PICTURE} ! x265enc tune=zerolatency key-int-max=15 ! rtph265pay name=pay0 pt=96 config-interval=-1",
     "/jpeg": f"{PICTURE} ! jpegenc ! rtpjpegpay name=pay0 pt=26",
     "/vp8": f"{PICTURE} ! vp8enc deadline=1 ! rtpvp8pay name=pay0 pt=96",
@@ -35,9 +36,13 @@ STREAMS = {
     "/sizes": f"videotestsrc is-live=true ! capsfilter name=size caps=video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! {H264}",
     # Nothing moves in it, not even noise.
     "/still": f"videotestsrc is-live=true pattern=smpte75 ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! {H264}",
+    "/still-b": f"videotestsrc is-live=true pattern=smpte75 ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! x264enc bframes=2 b-adapt=false key-int-max=15 rc-lookahead=5 ! video/x-h264,profile=high ! rtph264pay name=pay0 pt=96 config-interval=-1",
     # Noise, as every real sensor has; a scene in which a box moves.
     "/noise": f"videotestsrc is-live=true pattern=snow ! video/x-raw,format=I420,width=64,height=48,framerate=25/1 ! videoscale ! video/x-raw,width=320,height=240 ! {H264}",
     "/ball": f"videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! {H264}",
+    # An empty scene with a sensor's noise, at ten pictures a second.
+    "/quiet-h265": "appsrc name=quiet is-live=true format=time do-timestamp=true caps=video/x-raw,format=I420,width=320,height=240,framerate=10/1 ! x265enc tune=zerolatency speed-preset=ultrafast key-int-max=20 ! rtph265pay name=pay0 pt=96 config-interval=-1",
+    "/quiet-jpeg": "appsrc name=quiet is-live=true format=time do-timestamp=true caps=video/x-raw,format=I420,width=320,height=240,framerate=10/1 ! jpegenc ! rtpjpegpay name=pay0 pt=26",
     # The time at which each picture was made, drawn in it.
     "/stamp": "appsrc name=stamp is-live=true format=time do-timestamp=true caps=video/x-raw,format=I420,width=1920,height=1080,framerate=25/1 ! x264enc tune=zerolatency speed-preset=ultrafast bitrate=4000 key-int-max=25 ! rtph264pay name=pay0 pt=96 config-interval=-1",
 }
@@ -74,9 +79,27 @@ def stamp(source):
         time.sleep(max(0.0, began + n / 25 - time.monotonic()))
 
 
+def quiet(source):
+    """Bars of grey under noise that is never the same twice in a row."""
+    width, height = 320, 240
+    dice = random.Random(7)
+    bars = [60 + 20 * (x // 40) for x in range(width)] * height
+    pictures = [
+        bytes(level + dice.randrange(-3, 4) for level in bars) + bytes([128]) * (width * height // 2) for _ in range(5)
+    ]
+    began, n = time.monotonic(), 0
+    while source.get_parent() is not None:
+        if source.emit("push-buffer", Gst.Buffer.new_wrapped(pictures[n % len(pictures)])) != Gst.FlowReturn.OK:
+            return
+        n += 1
+        time.sleep(max(0.0, began + n / 10 - time.monotonic()))
+
+
 def configure(_, media):
     element = media.get_element()
-    size, source = element.get_by_name("size"), element.get_by_name("stamp")
+    size, source, scene = (element.get_by_name(name) for name in ("size", "stamp", "quiet"))
+    if scene:
+        threading.Thread(target=quiet, args=(scene,), daemon=True).start()
     if size:
         GLib.timeout_add_seconds(2, change_size, size)
     if source:

@@ -7,7 +7,7 @@ use super::events::Event;
 use crate::{
     fact::{
         Closed, Decided, Evidence, Fact, ReadSummary,
-        gate::{Cause, GateEvent, Step},
+        gate::{Cause, GateEvent},
     },
     journal::Record,
     passage::Passage,
@@ -221,10 +221,7 @@ fn gate(event: &GateEvent) -> GateForm<'_> {
         order: event.order.hyphenated().to_string(),
         step: event.step.as_str(),
         reason: event.step.reason(),
-        error: match &event.step {
-            Step::Failed(error) => Some(error),
-            _ => None,
-        },
+        error: event.step.error(),
         passage,
         asked_by: asked.map(|asked| asked.0),
         asked_why: asked.map(|asked| asked.1),

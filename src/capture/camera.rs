@@ -37,8 +37,6 @@ pub struct Care {
     pub refused: backoff::Settings,
     /// `None`: its pictures are not judged, and all of them are handed on.
     pub watch: Option<watch::Settings>,
-    /// It is not over before it is stopped: what would end a recording for good is tried again, rarely.
-    pub endless: bool,
 }
 
 impl Default for Care {
@@ -55,13 +53,15 @@ impl Default for Care {
                 jitter: 0.2,
             },
             watch: None,
-            endless: false,
         }
     }
 }
 
 /// A stream that lived this long has worked: the next wait is a short one again.
 const PROVEN: Duration = Duration::from_secs(5);
+
+/// So often a device that has just appeared may be denied to us before somebody has to do something.
+const PLUGGING: u32 = 8;
 
 /// A running camera. Dropping it stops the thread and waits for it, at most about a second.
 #[derive(Debug)]
@@ -95,9 +95,9 @@ impl Camera {
             backoff: Backoff::new(care.retry),
             refusals: Backoff::new(care.refused),
             proven: false,
+            denials: None,
             watch: care.watch.clone().map(Watch::new),
             paced: matches!(delivery, Delivery::Latest(_)),
-            endless: care.endless,
         };
         let name = format!("camera {}", origin.camera);
         // Linux shows 15 bytes of a thread's name; the rest is for panics and debuggers.
@@ -148,10 +148,11 @@ struct Run {
     refusals: Backoff,
     /// It has worked since it broke last.
     proven: bool,
+    /// How often it was denied to us since it was not there at all; `None` if it was there.
+    denials: Option<u32>,
     watch: Option<Watch>,
     /// Its pictures come when they are taken, and not as fast as somebody looks at them.
     paced: bool,
-    endless: bool,
 }
 
 /// Why one opening of the source was over.
@@ -167,7 +168,7 @@ impl Run {
         let mut last_words = String::new();
         let state = loop {
             match self.once() {
-                Over::Ended if !self.endless => break CameraState::Ended,
+                Over::Ended if !self.source.is_live() => break CameraState::Ended,
                 Over::Stopped => break CameraState::Ended,
                 over => {
                     let error = match over {
@@ -181,9 +182,11 @@ impl Run {
                         last_words.clear();
                     }
                     let retry = match error.retry() {
-                        Retry::Never if self.endless => Retry::Rarely,
+                        // What a file will always give, a camera may do otherwise tomorrow.
+                        Retry::Never if self.source.is_live() => Retry::Rarely,
                         retry => retry,
                     };
+                    let retry = self.with_plugging(&error.fault, retry);
                     let camera = self.origin.camera.clone();
                     if retry == Retry::Never {
                         tracing::error!(%camera, error = %words, "camera failed for good");
@@ -207,6 +210,19 @@ impl Run {
         };
         stats.set_state(state);
         self.heartbeat.rest();
+    }
+
+    /// A device that was plugged in just now may belong to nobody of us yet: a moment later it does.
+    fn with_plugging(&mut self, fault: &Fault, retry: Retry) -> Retry {
+        match (fault, self.denials) {
+            (Fault::Gone | Fault::Missing, _) => self.denials = Some(0),
+            (Fault::Denied, Some(denials)) if denials < PLUGGING => {
+                self.denials = Some(denials + 1);
+                return Retry::Soon;
+            }
+            _ => self.denials = None,
+        }
+        retry
     }
 
     fn wait_after(&mut self, retry: Retry) -> Duration {
@@ -305,6 +321,7 @@ mod tests {
     struct Scripted {
         openings: Arc<Mutex<Vec<Opening>>>,
         origin: Origin,
+        live: bool,
     }
 
     struct Opened {
@@ -316,6 +333,10 @@ mod tests {
     impl Source for Scripted {
         fn describe(&self) -> String {
             "a script".to_owned()
+        }
+
+        fn is_live(&self) -> bool {
+            self.live
         }
 
         fn open(&mut self, stop: &Stop) -> Result<Box<dyn Stream>, CaptureError> {
@@ -346,19 +367,25 @@ mod tests {
     }
 
     fn start(openings: Vec<Opening>, delivery: Delivery) -> (Camera, Receiver<Frame>) {
-        start_as(openings, delivery, false)
+        start_as(openings, delivery, Duration::from_millis(1), false)
     }
 
-    fn start_as(openings: Vec<Opening>, delivery: Delivery, endless: bool) -> (Camera, Receiver<Frame>) {
+    fn start_as(
+        openings: Vec<Opening>,
+        delivery: Delivery,
+        refused: Duration,
+        live: bool,
+    ) -> (Camera, Receiver<Frame>) {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
         let origin = Origin::new(CameraId::new("gate"), clock, 8);
-        let source = Scripted { openings: Arc::new(Mutex::new(openings)), origin: origin.clone() };
+        let source = Scripted { openings: Arc::new(Mutex::new(openings)), origin: origin.clone(), live };
         let quick = backoff::Settings {
             first: Duration::from_millis(1),
             longest: Duration::from_millis(2),
             jitter: 0.0,
         };
-        let care = Care { retry: quick, refused: quick, watch: None, endless };
+        let refused = backoff::Settings { first: refused, longest: refused, jitter: 0.0 };
+        let care = Care { retry: quick, refused, watch: None };
         Camera::start(Box::new(source), &origin, delivery, &care).unwrap()
     }
 
@@ -398,7 +425,7 @@ mod tests {
     #[test]
     fn a_live_camera_goes_on_where_a_recording_would_be_over() {
         let script = vec![Ok((2, None)), Err(Fault::NoPictures), Ok((1, None))];
-        let (camera, receiver) = start_as(script, Delivery::Every(2), true);
+        let (camera, receiver) = start_as(script, Delivery::Every(2), Duration::from_millis(1), true);
         let seen: Vec<u64> = (0..3)
             .map(|_| match receiver.receive(LONG) {
                 Received::Item(frame) => frame.seq,
@@ -448,6 +475,16 @@ mod tests {
         while !camera.heartbeat().silent_for().is_zero() {
             thread::yield_now();
         }
+    }
+
+    #[test]
+    fn a_camera_that_was_plugged_in_just_now_may_be_denied_for_a_moment() {
+        let denied = || Err(Fault::Denied);
+        let script = vec![Err(Fault::Missing), denied(), denied(), denied(), Ok((2, None))];
+        // Waits after a refusal that somebody has to see to would outlast the test.
+        let (camera, receiver) = start_as(script, Delivery::Every(2), LONG, false);
+        assert_eq!(received(&receiver), [0, 1]);
+        assert_eq!(camera.stats().counts().failures, 4);
     }
 
     #[test]

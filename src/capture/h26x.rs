@@ -64,6 +64,16 @@ impl H26x {
     }
 }
 
+/// Whether no other picture needs this unit of H.265: its first slice is of a kind to which none of its own sub-layer
+/// refers (ITU-T H.265, table 7-1: even numbers up to 14), and there is no higher sub-layer. `highest` learns that.
+pub(super) fn is_unneeded(unit: &[u8], highest: &mut u8) -> bool {
+    let headers = unit.windows(5).filter(|w| w.starts_with(&[0, 0, 1])).map(|w| (w[3], w[4]));
+    let slice = headers.map(|(first, second)| (first >> 1 & 0x3f, second & 7)).find(|(kind, _)| *kind < 32);
+    let Some((kind, layer)) = slice else { return false };
+    *highest = (*highest).max(layer);
+    kind <= 14 && kind % 2 == 0 && layer == *highest
+}
+
 /// The decoder had to invent parts of the picture.
 pub(super) fn is_damaged(picture: &Video) -> bool {
     picture.is_corrupt() || picture.has_decode_errors()
@@ -102,6 +112,11 @@ mod tests {
         units(&encoded("-c:v libx264 -bf 0 -x264-params aud=1 -f h264"), &[0, 0, 0, 1, 9])
     }
 
+    fn h265() -> Vec<Vec<u8>> {
+        let encoder = "-c:v libx265 -x265-params aud=1:bframes=0:repeat-headers=1:log-level=none -f hevc";
+        units(&encoded(encoder), &[0, 0, 0, 1, 0x46, 1])
+    }
+
     fn stamps(codec: Codec, units: &[Vec<u8>]) -> Vec<i64> {
         let mut decoder = H26x::open(codec, 1_000_000).unwrap();
         let mut stamps = Vec::new();
@@ -120,10 +135,22 @@ mod tests {
     fn every_packet_gives_its_picture_at_once() {
         let units = h264();
         assert_eq!(stamps(Codec::H264, &units), (0..10).map(|n| n * 3600).collect::<Vec<_>>());
-        let hevc =
-            encoded("-c:v libx265 -x265-params aud=1:bframes=0:repeat-headers=1:log-level=none -f hevc");
-        let units = self::units(&hevc, &[0, 0, 0, 1, 0x46, 1]);
-        assert_eq!(stamps(Codec::H265, &units), (0..10).map(|n| n * 3600).collect::<Vec<_>>());
+        assert_eq!(stamps(Codec::H265, &h265()), (0..10).map(|n| n * 3600).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn pictures_of_h265_that_no_other_needs_are_known_by_their_kind() {
+        let mut highest = 0;
+        let mut unneeded =
+            |kind: u8, layer: u8| is_unneeded(&[0, 0, 0, 1, kind << 1, layer, 9], &mut highest);
+        assert!(unneeded(0, 1) && unneeded(8, 1), "TRAIL_N, RASL_N");
+        assert!(!unneeded(1, 1) && !unneeded(19, 1) && !unneeded(33, 1), "TRAIL_R, IDR, parameters");
+        assert!(unneeded(0, 2) && !unneeded(0, 1), "a higher layer may need it");
+        assert!(!is_unneeded(&[0, 0, 1], &mut highest));
+        let encoder = "-c:v libx265 -x265-params aud=1:bframes=2:b-adapt=0:b-pyramid=0:repeat-headers=1:log-level=none -f hevc";
+        let units = self::units(&encoded(encoder), &[0, 0, 0, 1, 0x46, 1]);
+        let count = units.iter().filter(|unit| is_unneeded(unit, &mut 0)).count();
+        assert!((4..=8).contains(&count) && units.len() == 10, "{count} of {}", units.len());
     }
 
     #[test]
@@ -137,19 +164,25 @@ mod tests {
 
     #[test]
     fn noise_never_panics() {
-        let units = h264();
+        for (codec, units) in [(Codec::H264, h264()), (Codec::H265, h265())] {
+            take_noise(codec, &units);
+        }
+    }
+
+    fn take_noise(codec: Codec, units: &[Vec<u8>]) {
         let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(40));
         let flips = prop::collection::vec((0usize..10, any::<prop::sample::Index>(), any::<u8>()), 1..30);
         let result = runner.run(&flips, |flips| {
-            let mut units = units.clone();
+            let mut units = units.to_vec();
             for (unit, place, value) in flips {
                 if let Some(unit) = units.get_mut(unit) {
                     let at = place.index(unit.len());
                     unit[at] = value;
                 }
             }
-            let mut decoder = H26x::open(Codec::H264, 1_000_000).unwrap();
+            let mut decoder = H26x::open(codec, 1_000_000).unwrap();
             for unit in &units {
+                is_unneeded(unit, &mut 0);
                 decoder.send(unit, 0);
                 while let Some((picture, _)) = decoder.picture() {
                     let _ = pictures::copy(picture, &Pool::new(1));

@@ -26,8 +26,19 @@ pub(super) fn is_jpeg(bytes: &[u8]) -> bool {
 
 impl<'a> Jpeg<'a> {
     pub(super) fn open(bytes: &'a [u8], max_pixels: u64) -> Result<Self, Fault> {
+        Self::open_as(bytes, max_pixels, false)
+    }
+
+    /// For pictures of which a part may have been lost on the way: what does not fit is an error, not painted over. A gap
+    /// may still go unnoticed, because JPEG has no checksum.
+    pub(super) fn open_strictly(bytes: &'a [u8], max_pixels: u64) -> Result<Self, Fault> {
+        Self::open_as(bytes, max_pixels, true)
+    }
+
+    fn open_as(bytes: &'a [u8], max_pixels: u64, strictly: bool) -> Result<Self, Fault> {
         // A JPEG header cannot say more than 65535; the product is what is judged.
         let options = DecoderOptions::default().set_max_width(65_535).set_max_height(65_535);
+        let options = options.set_strict_mode(strictly);
         let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
         decoder.decode_headers().map_err(fault)?;
         let (width, height) =
@@ -69,6 +80,14 @@ impl<'a> Jpeg<'a> {
     }
 }
 
+/// With an end marker, which some of those who put pictures together from packets leave out.
+pub(super) fn with_end(mut bytes: Vec<u8>) -> Vec<u8> {
+    if !has_end(&bytes) {
+        bytes.extend_from_slice(&[0xff, 0xd9]);
+    }
+    bytes
+}
+
 /// Whether the picture's end marker stands anywhere after its first scan began. Thumbnails have one too, before.
 fn has_end(bytes: &[u8]) -> bool {
     let scan = first_scan(bytes).and_then(|from| bytes.get(from..)).unwrap_or_default();
@@ -106,7 +125,12 @@ mod tests {
     use super::*;
 
     fn picture(quality: u8) -> Vec<u8> {
-        let pixels = image::RgbImage::from_fn(40, 24, |x, y| image::Rgb([(x * 6) as u8, (y * 9) as u8, 128]));
+        picture_of(40, 24, quality)
+    }
+
+    fn picture_of(width: u32, height: u32, quality: u8) -> Vec<u8> {
+        let colour = |x, y| image::Rgb([(x * 6) as u8, (y * 9) as u8, 128]);
+        let pixels = image::RgbImage::from_fn(width, height, colour);
         let mut bytes = Vec::new();
         image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, quality)
             .encode_image(&pixels)
@@ -127,6 +151,29 @@ mod tests {
         for len in 0..whole.len() - 1 {
             assert!(decode(&whole[..len]).is_err(), "cut to {len} of {} bytes", whole.len());
         }
+    }
+
+    #[test]
+    fn what_does_not_fit_after_a_gap_is_an_error_where_parts_may_be_lost() {
+        let whole = picture_of(640, 480, 90);
+        let scan = first_scan(&whole).unwrap() + 20;
+        let part = (whole.len() - scan) / 20;
+        let torn = (0..50).map(|n| {
+            let at = scan + n * part / 3;
+            with_end([&whole[..at], &whole[at + part..]].concat())
+        });
+        let noticed = torn.filter(|torn| {
+            let jpeg = Jpeg::open_strictly(torn, 1_000_000).unwrap();
+            let mut out = vec![0; jpeg.len()];
+            jpeg.decode_into(&mut out).is_err()
+        });
+        // Not all: what follows the gap may decode to as many blocks by chance.
+        assert!(noticed.clone().count() >= 10, "{}", noticed.count());
+        let jpeg = Jpeg::open_strictly(&whole, 1_000_000).unwrap();
+        let mut out = vec![0; jpeg.len()];
+        jpeg.decode_into(&mut out).unwrap();
+        assert_eq!(with_end(whole.clone()), whole);
+        assert_eq!(with_end(whole[..whole.len() - 2].to_vec()), whole);
     }
 
     #[test]

@@ -50,6 +50,10 @@ use crate::{
 pub trait Source: Send {
     /// Its kind and place for people and logs; never credentials.
     fn describe(&self) -> String;
+    /// A camera, which may give tomorrow what it does not give today; a recording is what it is.
+    fn is_live(&self) -> bool {
+        false
+    }
     /// Opens it, within a bounded time and less if `stop` says so.
     fn open(&mut self, stop: &Stop) -> Result<Box<dyn Stream>, CaptureError>;
 }

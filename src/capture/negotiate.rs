@@ -6,7 +6,11 @@ use crate::geometry::Size;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Encoding {
     Nv12,
+    I420,
     Yuyv,
+    Uyvy,
+    Rgb,
+    Bgr,
     Gray,
     Mjpeg,
 }
@@ -38,16 +42,40 @@ pub(super) struct SizeRange {
 }
 
 impl Encoding {
-    pub const ALL: [Self; 4] = [Self::Nv12, Self::Yuyv, Self::Gray, Self::Mjpeg];
+    pub const ALL: [Self; 8] =
+        [Self::Nv12, Self::I420, Self::Yuyv, Self::Uyvy, Self::Rgb, Self::Bgr, Self::Gray, Self::Mjpeg];
 
     /// The code by which V4L2 knows it.
-    pub fn fourcc(self) -> [u8; 4] {
+    pub const fn fourcc(self) -> [u8; 4] {
         match self {
             Self::Nv12 => *b"NV12",
+            Self::I420 => *b"YU12",
             Self::Yuyv => *b"YUYV",
+            Self::Uyvy => *b"UYVY",
+            Self::Rgb => *b"RGB3",
+            Self::Bgr => *b"BGR3",
             Self::Gray => *b"GREY",
             Self::Mjpeg => *b"MJPG",
         }
+    }
+
+    /// The same, for people.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nv12 => "NV12",
+            Self::I420 => "YU12",
+            Self::Yuyv => "YUYV",
+            Self::Uyvy => "UYVY",
+            Self::Rgb => "RGB3",
+            Self::Bgr => "BGR3",
+            Self::Gray => "GREY",
+            Self::Mjpeg => "MJPG",
+        }
+    }
+
+    /// Its values use all of a byte, whatever the driver says.
+    pub(super) const fn is_full_range(self) -> bool {
+        matches!(self, Self::Mjpeg | Self::Rgb | Self::Bgr)
     }
 
     pub fn from_fourcc(code: [u8; 4]) -> Option<Self> {
@@ -62,9 +90,13 @@ impl Encoding {
     fn rank(self) -> u8 {
         match self {
             Self::Nv12 => 0,
-            Self::Yuyv => 1,
-            Self::Mjpeg => 2,
-            Self::Gray => 3,
+            Self::I420 => 1,
+            Self::Yuyv => 2,
+            Self::Uyvy => 3,
+            Self::Mjpeg => 4,
+            Self::Rgb => 5,
+            Self::Bgr => 6,
+            Self::Gray => 7,
         }
     }
 }

@@ -18,6 +18,8 @@ const LATE: Duration = Duration::from_millis(300);
 const HOPELESS: Duration = Duration::from_millis(1_500);
 /// Between two looks that a large unit asks for.
 const HINT_GAP: Duration = Duration::from_millis(300);
+/// At rest, something of a stream is decoded this often at least, however far its key frames are apart.
+const LONGEST_REST: Duration = Duration::from_millis(2_500);
 /// A stream without a key frame for this long has none (some refresh a part of the picture at a time): everything is
 /// decoded as it comes.
 const KEYLESS: Duration = Duration::from_secs(30);
@@ -28,12 +30,16 @@ const LEARNING: u32 = 12;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unit {
     pub data: Vec<u8>,
+    /// Counts the units of a stream as they came; goes on where the camera's stamps jump.
+    pub number: i64,
     /// The camera's stamp, in its own ticks.
     pub stamp: i64,
     /// It stands for itself.
     pub key: bool,
     /// No other picture needs it.
     pub disposable: bool,
+    /// Something before it was lost on the way.
+    pub torn: bool,
 }
 
 /// What one unit led to.
@@ -41,8 +47,18 @@ pub(super) struct Unit {
 pub(super) struct Outcome {
     /// Units left out for good.
     pub left_out: u64,
-    /// Pictures with stamps before this are only decoded because later ones need them: nobody looks at them.
+    /// Units left out because they build on what was lost on the way.
+    pub torn: u64,
+    /// Units with numbers before this are only decoded because later ones need them: nobody looks at them.
     pub catch_up_to: Option<i64>,
+    /// That was for the size of a unit; whether it was worth it is to be said.
+    pub hinted: bool,
+}
+
+impl Outcome {
+    const fn left_out(units: u64) -> Self {
+        Self { left_out: units, torn: 0, catch_up_to: None, hinted: false }
+    }
 }
 
 #[derive(Debug)]
@@ -52,12 +68,22 @@ pub(super) struct Thrift {
     kept: VecDeque<Unit>,
     kept_bytes: usize,
     /// A unit was left out on which the following ones build: nothing can be decoded before a key frame.
-    cut: bool,
-    /// When the last key frame went to the decoder at rest,
+    cut: Option<Cut>,
+    /// When a unit last went to the decoder, a key frame did,
+    last_fed: Option<Moment>,
     last_key: Option<Moment>,
-    /// and when one came at all; the first unit, before the first one.
+    /// and when a key frame came at all; the first unit, before the first one.
     key_came: Option<Moment>,
     hint: Hint,
+}
+
+/// Why nothing can be decoded before a key frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cut {
+    /// We left a unit out.
+    Ours,
+    /// One was lost on the way.
+    Lost,
 }
 
 impl Thrift {
@@ -68,7 +94,8 @@ impl Thrift {
             kept: VecDeque::new(),
             kept_bytes: 0,
             // A stream may begin in the middle, as far as we know: the decoder sorts that out.
-            cut: false,
+            cut: None,
+            last_fed: None,
             last_key: None,
             key_came: None,
             hint: Hint::default(),
@@ -84,55 +111,80 @@ impl Thrift {
     pub(super) fn offer(&mut self, unit: Unit, awake: bool, late: Duration, now: Moment) -> Outcome {
         if unit.key {
             self.key_came = Some(now);
-            return self.offer_key(unit, awake, now);
+            return self.offer_key(unit, awake, late, now);
         }
         if self.is_keyless(now) {
-            let left_out = self.forget_kept();
-            self.cut = false;
-            self.ready.push_back(unit);
-            return Outcome { left_out, catch_up_to: None };
+            // The first time, what was kept may be what it builds on.
+            let catch_up_to = (!self.kept.is_empty()).then_some(unit.number);
+            self.cut = None;
+            self.drain_kept();
+            self.feed(unit, now);
+            return Outcome { catch_up_to, ..Outcome::default() };
         }
         let large = self.hint.sees(unit.data.len(), now);
         if self.decode == Decode::Key {
-            return Outcome { left_out: 1, catch_up_to: None };
+            return Outcome::left_out(1);
         }
-        if late > HOPELESS && !self.cut {
+        if unit.torn && self.cut.is_none() {
+            // What the decoder would make up for the missing picture is no picture of a plate.
+            let left_out = self.forget_kept();
+            self.cut = Some(Cut::Lost);
+            return Outcome { torn: 1, ..Outcome::left_out(left_out) };
+        }
+        if late > HOPELESS && self.cut.is_none() {
             let dropped = self.forget_kept();
-            self.cut = true;
-            return Outcome { left_out: dropped + 1, catch_up_to: None };
+            self.cut = Some(Cut::Ours);
+            return Outcome::left_out(dropped + 1);
         }
-        if self.cut || late > LATE && unit.disposable {
-            return Outcome { left_out: 1, catch_up_to: None };
+        match self.cut {
+            Some(Cut::Lost) => return Outcome { torn: 1, ..Outcome::default() },
+            Some(Cut::Ours) => return Outcome::left_out(1),
+            None if late > LATE && unit.disposable => return Outcome::left_out(1),
+            None => {}
         }
-        if awake || large {
-            let catch_up_to = (!self.kept.is_empty()).then_some(unit.stamp);
-            self.ready.extend(self.kept.drain(..));
-            self.kept_bytes = 0;
-            self.ready.push_back(unit);
-            return Outcome { left_out: 0, catch_up_to };
+        // Key frames that are far apart would leave us blind for as long.
+        let overdue = self.last_fed.is_none_or(|last| now.since(last) >= LONGEST_REST);
+        if awake || large || overdue {
+            let catch_up_to = (!self.kept.is_empty()).then_some(unit.number);
+            self.drain_kept();
+            self.feed(unit, now);
+            return Outcome { catch_up_to, hinted: large && !awake, ..Outcome::default() };
         }
         self.keep(unit)
     }
 
-    fn offer_key(&mut self, unit: Unit, awake: bool, now: Moment) -> Outcome {
+    fn offer_key(&mut self, unit: Unit, awake: bool, late: Duration, now: Moment) -> Outcome {
         let left_out = self.forget_kept();
-        self.cut = false;
+        self.cut = None;
+        if late > LATE && unit.disposable {
+            return Outcome::left_out(left_out + 1);
+        }
         let due = self.last_key.is_none_or(|last| now.since(last) >= RESTING_INTERVAL);
         if awake || due {
             self.last_key = Some(now);
-            self.ready.push_back(unit);
-            return Outcome { left_out, catch_up_to: None };
+            self.feed(unit, now);
+            return Outcome::left_out(left_out);
         }
         let mut outcome = self.keep(unit);
         outcome.left_out += left_out;
         outcome
     }
 
+    fn drain_kept(&mut self) {
+        self.ready.extend(self.kept.drain(..));
+        self.kept_bytes = 0;
+    }
+
+    fn feed(&mut self, unit: Unit, now: Moment) {
+        self.last_fed = Some(now);
+        self.ready.push_back(unit);
+    }
+
     fn keep(&mut self, unit: Unit) -> Outcome {
         if self.kept.len() >= MOST_KEPT || self.kept_bytes + unit.data.len() > MOST_KEPT_BYTES {
             let dropped = self.forget_kept();
-            self.cut = true;
-            return Outcome { left_out: dropped + 1, catch_up_to: None };
+            self.cut = Some(Cut::Ours);
+            return Outcome::left_out(dropped + 1);
         }
         self.kept_bytes += unit.data.len();
         self.kept.push_back(unit);
@@ -224,19 +276,26 @@ mod tests {
             Self { thrift: Thrift::new(decode), n: 0, outcome: Outcome::default() }
         }
 
-        /// One more unit (`K` key, `P`, `b` disposable, `L` large); the stamps that go to the decoder now.
+        /// One more unit (`K` key, `P`, `b` disposable, `L` large, `H` huge, `J` JPEG, `X` after a loss); the numbers that go to the
+        /// decoder now.
         fn unit(&mut self, kind: char, awake: bool, late_ms: u64) -> Vec<i64> {
-            let bytes = if kind == 'L' { 9_000 } else { 500 };
+            let bytes = match kind {
+                'L' => 9_000,
+                'H' => 9 << 20,
+                _ => 500,
+            };
             let unit = Unit {
                 data: vec![0; bytes],
-                stamp: self.n as i64,
-                key: kind == 'K',
-                disposable: kind == 'b',
+                number: self.n as i64,
+                stamp: 0,
+                key: matches!(kind, 'K' | 'J'),
+                disposable: matches!(kind, 'b' | 'J'),
+                torn: kind == 'X',
             };
             let now = Moment::from_micros(self.n * FRAME);
             self.n += 1;
             self.outcome = self.thrift.offer(unit, awake, Duration::from_millis(late_ms), now);
-            std::iter::from_fn(|| self.thrift.next()).map(|unit| unit.stamp).collect()
+            std::iter::from_fn(|| self.thrift.next()).map(|unit| unit.number).collect()
         }
 
         fn units(&mut self, kinds: &str, awake: bool, late_ms: u64) -> Vec<i64> {
@@ -272,7 +331,12 @@ mod tests {
         let looks = |stream: &mut Stream, wrong: bool| {
             (0..60)
                 .filter(|n| {
-                    let seen = !stream.unit(if n % 10 == 9 { 'L' } else { 'P' }, false, 0).is_empty();
+                    let kind = match n % 30 {
+                        0 => 'K',
+                        9 | 19 | 29 => 'L',
+                        _ => 'P',
+                    };
+                    let seen = !stream.unit(kind, false, 0).is_empty() && kind == 'L';
                     if seen && wrong {
                         (0..8).for_each(|_| stream.thrift.hint_was_wrong());
                     }
@@ -301,34 +365,69 @@ mod tests {
     }
 
     #[test]
+    fn what_builds_on_something_lost_is_left_out_up_to_a_key_frame() {
+        let mut stream = Stream::new(Decode::All);
+        assert_eq!(stream.units("KPXPP", true, 0), [0, 1]);
+        assert_eq!((stream.outcome.torn, stream.outcome.left_out), (1, 0));
+        assert_eq!(stream.units("KP", true, 0), [5, 6]);
+        let mut stream = Stream::new(Decode::Auto);
+        stream.units("KPPX", false, 0);
+        assert_eq!(stream.unit('P', true, 0), NONE, "whoever wakes it has nothing made up");
+        assert_eq!(stream.unit('K', true, 0), [5]);
+    }
+
+    #[test]
+    fn pictures_that_stand_for_themselves_are_left_out_when_late() {
+        let mut stream = Stream::new(Decode::All);
+        assert_eq!(stream.units("JJ", true, 0), [0, 1]);
+        assert_eq!(stream.units("JJ", true, 400), NONE);
+        assert_eq!(stream.units("J", true, 100), [4]);
+    }
+
+    #[test]
+    fn however_far_key_frames_are_apart_something_is_looked_at() {
+        let mut stream = Stream::new(Decode::Auto);
+        stream.unit('K', false, 0);
+        let fed = stream.units(&"P".repeat(200), false, 0);
+        assert_eq!(fed, (1..=fed.len() as i64).collect::<Vec<_>>(), "each as it builds on the one before");
+        assert!(fed.len() > 180 && !stream.outcome.hinted, "{fed:?}");
+    }
+
+    #[test]
     fn a_stream_without_key_frames_fills_no_memory_and_is_decoded_as_it_comes_in_the_end() {
         let mut stream = Stream::new(Decode::Auto);
         stream.unit('K', false, 0);
-        stream.units(&"P".repeat(700), false, 0);
-        assert!(stream.thrift.kept.len() <= MOST_KEPT);
+        stream.units(&"P".repeat(749), false, 0);
+        assert!(stream.thrift.kept.len() <= 63);
+        stream.unit('P', false, 0);
+        let fed = stream.units("PP", false, 0);
+        assert!(fed.ends_with(&[750, 751, 752]) && fed.is_sorted(), "what was kept, and then each: {fed:?}");
+        assert_eq!(stream.units("PP", false, 0), [753, 754]);
+        assert_eq!(stream.units("KPP", false, 0), [755], "until one comes");
+
+        let mut stream = Stream::new(Decode::Auto);
+        assert_eq!(stream.units("KHH", false, 0), [0]);
+        assert!(stream.thrift.kept_bytes <= MOST_KEPT_BYTES);
         assert_eq!(stream.unit('P', true, 0), NONE, "the chain is cut");
-        stream.units(&"P".repeat(98), false, 0);
-        assert_eq!(stream.units("PP", false, 0), [800, 801]);
-        assert_eq!(stream.units("KPP", false, 0), [802], "until one comes");
     }
 
     proptest! {
         /// Whatever comes: units leave in order, never after a gap, and each is decoded, left out or kept.
         #[test]
         fn nothing_is_decoded_that_builds_on_something_left_out(
-            steps in prop::collection::vec((prop::sample::select(vec!['K', 'P', 'P', 'b', 'L']), any::<bool>(), 0u64..2_500), 1..300),
+            steps in prop::collection::vec((prop::sample::select(vec!['K', 'P', 'P', 'b', 'L', 'X']), any::<bool>(), 0u64..2_500), 1..300),
         ) {
             let mut stream = Stream::new(Decode::Auto);
             let (mut last, mut decoded, mut left_out) = (-1i64, 0u64, 0u64);
             let kinds: Vec<char> = steps.iter().map(|step| step.0).collect();
             for (kind, awake, late) in steps {
-                for stamp in stream.unit(kind, awake, late) {
-                    prop_assert!(stamp > last);
-                    let gap = (last + 1..stamp).all(|n| kinds[n as usize] == 'b');
-                    prop_assert!(gap || kinds[stamp as usize] == 'K' || last == -1, "{last} to {stamp}");
-                    (last, decoded) = (stamp, decoded + 1);
+                for number in stream.unit(kind, awake, late) {
+                    prop_assert!(number > last);
+                    let gap = (last + 1..number).all(|n| kinds[n as usize] == 'b');
+                    prop_assert!(gap || kinds[number as usize] == 'K' || last == -1, "{last} to {number}");
+                    (last, decoded) = (number, decoded + 1);
                 }
-                left_out += stream.outcome.left_out;
+                left_out += stream.outcome.left_out + stream.outcome.torn;
             }
             prop_assert_eq!(decoded + left_out + stream.thrift.kept.len() as u64, kinds.len() as u64);
         }

@@ -7,13 +7,15 @@ use std::time::Duration;
 use crate::clock::Moment;
 
 /// A camera whose stamps jump by more than this against our clock has set its clock anew.
-const JUMP: Duration = Duration::from_secs(2);
+const JUMP: i64 = 2_000_000;
 /// Pictures that are all late for this long, though their stamps go on evenly, are not late: the camera paused.
 const LATE_FOR_GOOD: Duration = Duration::from_secs(5);
 /// How fast the estimate follows a camera whose clock runs slow: one part in so many.
-const DRIFT: u32 = 2_000;
+const DRIFT: i64 = 2_000;
 
 /// Learns how long a picture takes to reach us at the fastest, and takes that for the constant delay.
+///
+/// Stamps are microseconds since the stream began, by the camera; negative ones, too, where it set its clock back.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct CameraClock {
     known: Option<Known>,
@@ -21,52 +23,55 @@ pub(super) struct CameraClock {
 
 #[derive(Debug, Clone, Copy)]
 struct Known {
-    /// Our time at the camera's zero, as the fastest picture so far shows it.
-    zero: Moment,
+    /// Our time, in microseconds, at the camera's zero, as the fastest picture so far shows it.
+    zero: i64,
     /// Of the last picture.
-    stamp: Duration,
-    arrived: Moment,
+    stamp: i64,
+    arrived: i64,
     /// Since when every picture has been later than a jump.
     late_since: Option<Moment>,
 }
 
 impl CameraClock {
-    /// Takes in that a picture with this stamp (time since the stream began) arrived now. Returns how much later it
-    /// came than the fastest ones do: what the network and we ourselves held it up.
-    pub(super) fn arrived(&mut self, stamp: Duration, arrived: Moment) -> Duration {
-        let zero_now = Moment::from_micros(arrived.as_micros().saturating_sub(micros(stamp)));
+    /// Takes in that a picture with this stamp arrived now. Returns how much later it came than the fastest ones do:
+    /// what the network and we ourselves held it up.
+    pub(super) fn arrived(&mut self, stamp: i64, arrived: Moment) -> Duration {
+        let now = micros(arrived);
+        let zero_now = now.saturating_sub(stamp);
         let Some(known) = self.known else {
-            self.known = Some(Known { zero: zero_now, stamp, arrived, late_since: None });
+            self.known = Some(Known { zero: zero_now, stamp, arrived: now, late_since: None });
             return Duration::ZERO;
         };
         let passed = stamp.saturating_sub(known.stamp);
-        let expected = known.zero + stamp;
-        let early = expected.since(arrived) > JUMP;
-        let is_late = arrived.since(expected) > JUMP;
+        // Positive: later than the fastest ones came.
+        let behind = zero_now.saturating_sub(known.zero);
         // Held up on the way, pictures come late with even stamps; the camera's own clock jumps in its stamps.
-        let stepped = stamp + JUMP < known.stamp || passed > arrived.since(known.arrived) + JUMP;
-        let late_since = is_late.then(|| known.late_since.unwrap_or(arrived));
+        let stepped = passed < -JUMP || passed > now.saturating_sub(known.arrived).saturating_add(JUMP);
+        let late_since = (behind > JUMP).then(|| known.late_since.unwrap_or(arrived));
         let for_good = late_since.is_some_and(|since| arrived.since(since) > LATE_FOR_GOOD);
-        let anew = early || stepped || for_good || zero_now < known.zero;
+        let anew = stepped || for_good || behind < 0;
         let zero = if anew {
             zero_now
         } else {
             // Later than the fastest: network jitter, or a camera clock that runs slow. Follow slowly.
-            (known.zero + passed / DRIFT).min(zero_now)
+            (known.zero.saturating_add(passed.max(0) / DRIFT)).min(zero_now)
         };
         let late_since = late_since.filter(|_| !anew);
-        self.known = Some(Known { zero, stamp, arrived, late_since });
-        arrived.since(zero + stamp)
+        self.known = Some(Known { zero, stamp, arrived: now, late_since });
+        Duration::from_micros(u64::try_from(zero_now.saturating_sub(zero)).unwrap_or(0))
     }
 
     /// When a picture with this stamp was taken; never later than `now`.
-    pub(super) fn taken(&self, stamp: Duration, now: Moment) -> Moment {
-        self.known.map_or(now, |known| (known.zero + stamp).min(now))
+    pub(super) fn taken(&self, stamp: i64, now: Moment) -> Moment {
+        self.known.map_or(now, |known| {
+            let taken = known.zero.saturating_add(stamp);
+            Moment::from_micros(u64::try_from(taken).unwrap_or(0)).min(now)
+        })
     }
 }
 
-fn micros(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+fn micros(moment: Moment) -> i64 {
+    i64::try_from(moment.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -77,7 +82,10 @@ mod tests {
 
     const FRAME: u64 = 40_000;
 
-    fn taken(clock: &mut CameraClock, stamp: Duration, arrived: Moment) -> Moment {
+    /// Where microseconds are a stamp, seconds make one.
+    const SECOND: i64 = 1_000_000;
+
+    fn taken(clock: &mut CameraClock, stamp: i64, arrived: Moment) -> Moment {
         let late = clock.arrived(stamp, arrived);
         let taken = clock.taken(stamp, arrived);
         assert_eq!(late, arrived.since(taken));
@@ -90,8 +98,7 @@ mod tests {
         let late = [0, 9_000, 0, 15_000, 3_000, 0, 12_000];
         for (n, late) in late.into_iter().enumerate() {
             let sent = 5_000_000 + n as u64 * FRAME;
-            let taken =
-                taken(&mut clock, Duration::from_micros(n as u64 * FRAME), Moment::from_micros(sent + late));
+            let taken = taken(&mut clock, (n as u64 * FRAME) as i64, Moment::from_micros(sent + late));
             assert!(taken.as_micros().abs_diff(sent) < 1_000, "{n}: {taken:?}");
         }
     }
@@ -100,11 +107,15 @@ mod tests {
     fn a_camera_that_sets_its_clock_is_believed_again() {
         let mut clock = CameraClock::default();
         let at = |s: u64| Moment::from_micros(s * 1_000_000);
-        taken(&mut clock, Duration::from_secs(100), at(10));
-        assert_eq!(taken(&mut clock, Duration::from_secs(5000), at(11)), at(11));
-        assert_eq!(taken(&mut clock, Duration::from_secs(5001), at(12)), at(12));
-        assert_eq!(taken(&mut clock, Duration::from_secs(1), at(13)), at(13));
-        assert_eq!(taken(&mut clock, Duration::from_secs(2), at(14)), at(14));
+        taken(&mut clock, 100 * SECOND, at(10));
+        assert_eq!(taken(&mut clock, 5000 * SECOND, at(11)), at(11));
+        assert_eq!(taken(&mut clock, 5001 * SECOND, at(12)), at(12));
+        assert_eq!(taken(&mut clock, 1 * SECOND, at(13)), at(13));
+        assert_eq!(taken(&mut clock, 2 * SECOND, at(14)), at(14));
+        // Before the stream's own beginning.
+        for n in 0..9 {
+            assert_eq!(taken(&mut clock, (n - 7_000) * SECOND, at(15 + n as u64)), at(15 + n as u64));
+        }
     }
 
     #[test]
@@ -114,7 +125,7 @@ mod tests {
         for n in 0..90_000u64 {
             // 200 ppm slow, for an hour.
             let arrived = n * FRAME + n * FRAME / 5_000;
-            let taken = taken(&mut clock, Duration::from_micros(n * FRAME), Moment::from_micros(arrived));
+            let taken = taken(&mut clock, (n * FRAME) as i64, Moment::from_micros(arrived));
             worst = worst.max(arrived - taken.as_micros());
         }
         assert!(worst < 5_000, "{worst} us behind");
@@ -123,7 +134,7 @@ mod tests {
     #[test]
     fn a_network_that_stands_still_makes_pictures_late_and_not_new() {
         let mut clock = CameraClock::default();
-        let stamp = |n: u64| Duration::from_micros(n * FRAME);
+        let stamp = |n: u64| (n * FRAME) as i64;
         let on_time = |n: u64| Moment::from_micros(1_000_000 + n * FRAME);
         for n in 0..50 {
             taken(&mut clock, stamp(n), on_time(n));
@@ -140,7 +151,7 @@ mod tests {
     #[test]
     fn a_camera_that_paused_and_went_on_counting_is_on_time_again_after_a_while() {
         let mut clock = CameraClock::default();
-        let stamp = |n: u64| Duration::from_micros(n * FRAME);
+        let stamp = |n: u64| (n * FRAME) as i64;
         taken(&mut clock, stamp(0), Moment::ZERO);
         let late = (1..400).map(|n| clock.arrived(stamp(n), Moment::from_micros(30_000_000 + n * FRAME)));
         let late: Vec<_> = late.collect();
@@ -149,13 +160,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_picture_is_taken_after_it_arrived(steps in prop::collection::vec((0u64..10_000_000, 0u64..10_000_000), 1..60)) {
-            let (mut clock, mut stamp, mut now) = (CameraClock::default(), 0, 0);
+        fn no_picture_is_taken_after_it_arrived(steps in prop::collection::vec((-10_000_000i64..10_000_000, 0u64..10_000_000), 1..60)) {
+            let (mut clock, mut stamp, mut now) = (CameraClock::default(), 0, 1_000_000_000);
             for (of_camera, of_ours) in steps {
                 stamp += of_camera;
                 now += of_ours;
                 let arrived = Moment::from_micros(now);
-                prop_assert!(taken(&mut clock, Duration::from_micros(stamp), arrived) <= arrived);
+                prop_assert!(taken(&mut clock, stamp, arrived) <= arrived);
             }
         }
     }

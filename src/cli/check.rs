@@ -35,7 +35,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     let Some(config) = config else { return Ok(Exit::Configuration) };
     if !args.json {
-        tell!("{}: no errors", args.config.display())?;
+        tell!("{}: no errors in the file", args.config.display())?;
     }
     Ok(if answers(&config, args) { Exit::Success } else { Exit::Failure })
 }

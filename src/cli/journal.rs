@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use jiff::tz::TimeZone;
+use serde_json::json;
 
 use super::Exit;
 use crate::{
@@ -79,11 +80,14 @@ enum What {
     Restore { backup: PathBuf },
     /// Print passages as CSV or JSON, oldest last.
     Export(export::Args),
-    /// Print when the node's health changed, newest first, and what was wrong.
+    /// Print when something began to be wrong with the node, or ended, newest first, and what was wrong then.
     Health {
         /// At most so many.
         #[arg(long, short = 'n', value_name = "N", default_value_t = 20)]
         limit: usize,
+        /// A JSON object a line.
+        #[arg(long)]
+        json: bool,
     },
     /// Erase a plate from every passage that names it, images included. The passages stay, without text; so does the proof
     /// that nothing else was changed. It goes from the record of who changed lists, too; an entry stays until
@@ -115,8 +119,13 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
             }
         }
         What::Export(how) => return export::run(how, path),
-        What::Health { limit } => {
+        What::Health { limit, json } => {
             for change in Reader::open(path)?.health(*limit)? {
+                if *json {
+                    let (at, verdict) = (change.at.to_string(), change.verdict);
+                    tell!("{}", json!({ "at": at, "verdict": verdict, "problems": change.problems }))?;
+                    continue;
+                }
                 let at =
                     change.at.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string();
                 tell!("  {at}  {:<8}  {}", change.verdict, change.problems.join("; "))?;

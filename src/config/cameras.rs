@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_spanned::Spanned;
 
 use super::{
-    Camera, CameraFormat, Role, Source, Transport, Trigger, gates,
+    Camera, Role, Source, Transport, Trigger, gates,
     meaning::{Context, or},
     merge::Placed,
     report::{FileId, Problem, Span},
@@ -120,7 +120,7 @@ impl Context<'_> {
                 width: or(&v4l2.width, 1280, |n| n.0),
                 height: or(&v4l2.height, 720, |n| n.0),
                 fps: or(&v4l2.fps, 15, |n| n.0),
-                format: or(&v4l2.format, CameraFormat::Auto, |word| word.0),
+                format: or(&v4l2.format, None, |word| word.0),
                 controls: Controls {
                     exposure: or(&v4l2.exposure, None, |word| Some(word.0)),
                     gain: or(&v4l2.gain, None, |word| Some(word.0)),

@@ -174,7 +174,8 @@ pub enum Source {
         width: u32,
         height: u32,
         fps: u32,
-        format: CameraFormat,
+        /// `None`: whatever it has that costs least.
+        format: Option<capture::Encoding>,
         controls: capture::v4l2::Controls,
     },
     Rtsp {
@@ -189,16 +190,6 @@ pub enum Source {
 pub struct Login {
     pub username: String,
     pub password: Secret,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CameraFormat {
-    /// Whatever the camera has that costs least.
-    Auto,
-    Mjpeg,
-    Yuyv,
-    Nv12,
-    Grey,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::{
     access,
-    capture::replay::Pacing,
+    capture::{Encoding, replay::Pacing},
     infer::{EngineKind, hailo::PowerMode, onnx::Precision},
     journal::Durability,
     plate::{PlateText, Region, syntax},
@@ -340,11 +340,11 @@ word_type!(
     }
 );
 word_type!(
-    /// How a V4L2 camera delivers its pixels.
-    FormatWord(super::CameraFormat) {
-        "auto" => super::CameraFormat::Auto, "mjpeg" => super::CameraFormat::Mjpeg,
-        "yuyv" => super::CameraFormat::Yuyv, "nv12" => super::CameraFormat::Nv12,
-        "grey" => super::CameraFormat::Grey,
+    /// How a V4L2 camera delivers its pixels; none: whatever it has that costs least.
+    FormatWord(Option<Encoding>) {
+        "auto" => None, "mjpeg" => Some(Encoding::Mjpeg), "yuyv" => Some(Encoding::Yuyv),
+        "uyvy" => Some(Encoding::Uyvy), "nv12" => Some(Encoding::Nv12), "yu12" => Some(Encoding::I420),
+        "rgb3" => Some(Encoding::Rgb), "bgr3" => Some(Encoding::Bgr), "grey" => Some(Encoding::Gray),
     }
 );
 

@@ -13,6 +13,7 @@ mod upkeep;
 mod versions;
 
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     path::PathBuf,
     sync::{
@@ -50,6 +51,7 @@ use crate::{
 use broker::MqttHealth;
 pub(super) use chronicle::Chronicle;
 use engines::{EngineHealth, NetworkHealth};
+use judge::Problems;
 use rates::Rates;
 use recall::RecallHealth;
 pub(super) use stages::StageHealth;
@@ -58,7 +60,7 @@ use upkeep::UpkeepHealth;
 use versions::Versions;
 
 /// A live camera that gives no frame for this long is stalled.
-const STALLED: Duration = Duration::from_secs(5);
+const STALLED: Duration = Duration::from_secs(3);
 
 /// The worst of all parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -88,6 +90,9 @@ pub(super) struct Health {
     pub verdict: Verdict,
     /// What is wrong, in words, worst first; empty when all is well.
     pub problems: Vec<String>,
+    /// The same by names that stay as long as it lasts.
+    #[serde(skip)]
+    pub wrong: BTreeSet<String>,
     pub version: &'static str,
     /// Of what it runs on and with.
     pub versions: Versions,
@@ -349,7 +354,7 @@ impl Gatherer {
         let rates = &mut self.rates;
         rates.keep(|id| self.cameras.iter().any(|part| part.id == *id));
         let cameras: Vec<_> = self.cameras.iter().map(|part| camera(part, stages, rates, now)).collect();
-        let mut problems = Vec::new();
+        let mut problems = Problems::default();
         for part in &self.cameras {
             judge::camera(part, now, &mut problems);
         }
@@ -359,8 +364,9 @@ impl Gatherer {
             judge::lists(lists, &mut problems);
         }
         let hailo = self.hailo.as_deref().map(|hailo| HailoHealth::of(hailo, &self.libraries));
-        let worries = hailo.iter().flat_map(HailoHealth::worries);
-        problems.extend(worries.map(|words| (Verdict::Degraded, words)));
+        if let Some(hailo) = &hailo {
+            hailo.worries().for_each(|(name, words)| problems.degraded(name, words));
+        }
         if let Some(broker) = &broker {
             judge::broker(broker, snapshot.undelivered, &mut problems);
         }
@@ -369,10 +375,8 @@ impl Gatherer {
             let missed: u64 = self.cameras.iter().map(|part| part.chain.snapshot().pictures_missed).sum();
             if images.failed > 0 {
                 let failed = images.failed;
-                problems.push((
-                    Verdict::Degraded,
-                    format!("the pictures of {failed} passages could not be written"),
-                ));
+                problems
+                    .degraded("evidence", format!("the pictures of {failed} passages could not be written"));
             }
             EvidenceHealth {
                 queued: images.queued,
@@ -386,7 +390,9 @@ impl Gatherer {
         });
         let http = self.http.as_ref().map(|http| http.snapshot());
         let unserved = http.as_ref().and_then(|http| http.trouble.clone()).or_else(|| self.unserved.clone());
-        problems.extend(unserved.map(|words| (Verdict::Degraded, words)));
+        if let Some(words) = unserved {
+            problems.degraded("http", words);
+        }
         judge::configuration(&self.configuration, &mut problems);
         let kept = journal::care::upkeep::last(&self.journal_path);
         if let Some(report) = &kept {
@@ -397,11 +403,13 @@ impl Gatherer {
         if let Some(machine) = &machine {
             judge::machine(machine, &mut problems);
         }
-        problems.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
+        let Problems(mut problems) = problems;
+        problems.sort_by_key(|problem| std::cmp::Reverse(problem.verdict));
         Health {
             v: 1,
-            verdict: problems.first().map_or(Verdict::Ok, |(verdict, _)| *verdict),
-            problems: problems.into_iter().map(|(_, words)| words).collect(),
+            verdict: problems.first().map_or(Verdict::Ok, |problem| problem.verdict),
+            wrong: problems.iter().map(|problem| problem.name.clone()).collect(),
+            problems: problems.into_iter().map(|problem| problem.words).collect(),
             version: env!("CARGO_PKG_VERSION"),
             uptime_s: now.since(self.began).as_secs(),
             cameras,

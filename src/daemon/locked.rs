@@ -20,6 +20,10 @@ impl Source for Locked {
         self.place.clone()
     }
 
+    fn is_live(&self) -> bool {
+        true
+    }
+
     fn open(&mut self, _: &Stop) -> Result<Box<dyn Stream>, CaptureError> {
         Err(CaptureError::new(&self.place, Fault::Connection(self.missing.clone())))
     }

@@ -131,7 +131,7 @@ pub fn run(config: &Config, options: &Options, clock: &Arc<dyn Clock>) -> Result
         options,
         clock,
         told: None,
-        chronicle: Chronicle::default(),
+        chronicle: Chronicle::new(clock.now()),
         next_figures: clock.now() + FIGURES,
         vigil: Vigil::default(),
         board: Board::default(),
@@ -324,7 +324,7 @@ impl Steward<'_> {
             tracing::debug!(figures, "figures");
         }
         self.wired.publish_health(&health);
-        if self.chronicle.takes(health.verdict, self.clock.now()) {
+        if self.chronicle.takes(health.verdict, &health.wrong, self.clock.now()) {
             self.wired.record_health(&health, self.clock.wall());
         }
     }

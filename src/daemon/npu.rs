@@ -159,9 +159,11 @@ impl HailoHealth {
     }
 
     /// What is wrong, in words. Plates are still read, so it is never worse than degraded.
-    pub(super) fn worries(&self) -> Vec<String> {
+    pub(super) fn worries(&self) -> impl Iterator<Item = (&'static str, String)> {
         let libraries = Libraries { used: self.library_path.clone(), others: self.other_libraries.clone() };
-        self.worry().into_iter().chain(libraries.worry()).collect()
+        let of = |name: &'static str| move |words: String| (name, words);
+        let own = self.worry().map(of("hailo"));
+        own.into_iter().chain(libraries.worry().map(of("hailort")))
     }
 
     fn worry(&self) -> Option<String> {

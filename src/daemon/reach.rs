@@ -182,7 +182,7 @@ mod tests {
             width: 640,
             height: 480,
             fps: 5,
-            format: crate::config::CameraFormat::Auto,
+            format: None,
             controls: crate::capture::v4l2::Controls::default(),
         };
         let finding = camera("yard", &source);

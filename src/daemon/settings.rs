@@ -7,14 +7,14 @@ use crate::{
     access::Porter,
     api, backoff,
     capture::{
-        self, Care, Decode, Encoding, Origin, Wish, condition, motion,
+        self, Care, Decode, Origin, Wish, condition, motion,
         replay::Replay,
         rtsp::{self, Rtsp},
         v4l2::{self, V4l2},
         watch,
     },
     clock::WallTrust,
-    config::{self, CameraFormat, Config, GateOutput, Source, Transport},
+    config::{self, Config, GateOutput, Source, Transport},
     detect,
     frame::glance,
     gate,
@@ -156,8 +156,7 @@ pub(super) fn care(camera: &config::Camera) -> Care {
         ..condition::Settings::default()
     };
     let watch = watch::Settings { motion, linger: camera.linger, look_every: camera.look_every, condition };
-    let endless = !is_recording(camera);
-    Care { watch: endless.then_some(watch), endless, ..Care::default() }
+    Care { watch: (!is_recording(camera)).then_some(watch), ..Care::default() }
 }
 
 /// How much of a camera is decoded.
@@ -176,14 +175,7 @@ pub fn source(camera: &config::Camera, origin: Origin) -> Result<Box<dyn capture
     Ok(match &camera.source {
         Source::Replay(settings) => Box::new(Replay::new(settings.clone(), origin)),
         Source::V4l2 { device, width, height, fps, format, controls } => {
-            let encoding = match format {
-                CameraFormat::Auto => None,
-                CameraFormat::Mjpeg => Some(Encoding::Mjpeg),
-                CameraFormat::Yuyv => Some(Encoding::Yuyv),
-                CameraFormat::Nv12 => Some(Encoding::Nv12),
-                CameraFormat::Grey => Some(Encoding::Gray),
-            };
-            let wish = Wish { size: Size::new(*width, *height), rate: f64::from(*fps), encoding };
+            let wish = Wish { size: Size::new(*width, *height), rate: f64::from(*fps), encoding: *format };
             let settings = v4l2::Settings { wish, controls: *controls, ..v4l2::Settings::new(device) };
             Box::new(V4l2::new(settings, origin))
         }

@@ -100,6 +100,14 @@ impl Step {
             Self::Ordered | Self::Actuated { .. } | Self::Failed(_) => None,
         }
     }
+
+    /// What went wrong, in words.
+    pub fn error(&self) -> Option<&str> {
+        match self {
+            Self::Failed(error) => Some(error),
+            _ => None,
+        }
+    }
 }
 
 /// A closed list of words, with the way back from the word.

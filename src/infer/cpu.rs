@@ -167,15 +167,9 @@ impl CpuEngine {
                 expected: "a batch of 1 in front".to_owned(),
             });
         };
-        if tensor.name != name {
-            tensor.name = name.to_owned();
-        }
-        tensor.shape.clear();
-        tensor.shape.extend_from_slice(inner);
-        tensor.values.clear();
         match floats.data() {
-            Some(data) => tensor.values.extend_from_slice(data),
-            None => tensor.values.extend(floats.iter().copied()),
+            Some(data) => tensor.become_of(name, inner, data),
+            None => tensor.become_of(name, inner, floats.iter()),
         }
         Ok(())
     }

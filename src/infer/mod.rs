@@ -65,6 +65,19 @@ pub struct Tensor {
     pub values: Vec<f32>,
 }
 
+impl Tensor {
+    /// Takes one picture's output over, into the buffers that are there.
+    fn become_of<'a>(&mut self, name: &str, shape: &[usize], values: impl IntoIterator<Item = &'a f32>) {
+        if self.name != name {
+            name.clone_into(&mut self.name);
+        }
+        self.shape.clear();
+        self.shape.extend_from_slice(shape);
+        self.values.clear();
+        self.values.extend(values);
+    }
+}
+
 /// What running a network can fail with.
 #[derive(Debug, thiserror::Error)]
 pub enum InferError {

@@ -296,14 +296,9 @@ impl OnnxEngine {
             };
             let each = inner.iter().product::<usize>().max(1);
             for (tensors, values) in outputs.iter_mut().zip(data.chunks_exact(each)) {
-                let Some(tensor) = tensors.get_mut(at) else { continue };
-                if tensor.name != *name {
-                    tensor.name.clone_from(name);
+                if let Some(tensor) = tensors.get_mut(at) {
+                    tensor.become_of(name, inner, values);
                 }
-                tensor.shape.clear();
-                tensor.shape.extend_from_slice(inner);
-                tensor.values.clear();
-                tensor.values.extend_from_slice(values);
             }
         }
         Ok(())

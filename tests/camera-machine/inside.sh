@@ -65,7 +65,7 @@ check "the camera is listed by the name that stays" said /dev/v4l/by-path/yard
 check "with its formats" said YUYV
 sed -n 's/^/   /p' /tmp/said | head -n 12
 
-for format in yuyv nv12 grey auto; do
+for format in yuyv uyvy nv12 yu12 rgb3 bgr3 grey auto; do
 	camera $format
 	check "format $format: the doctor gets pictures" doctor
 	check "format $format: of the wished size" said 640x360

@@ -23,12 +23,18 @@ pub(crate) struct Script {
     pub payloads: Vec<Vec<u8>>,
     /// Asks for a password, and takes none.
     pub guarded: bool,
+    /// The number and the stamp of each packet; counted up evenly, 25 pictures a second, where nothing is said.
+    pub numbers: Option<fn(u32) -> (u16, u32)>,
+    /// After so many descriptions, it describes itself in a way that is no description.
+    pub sane_for: Option<u64>,
 }
 
 pub(crate) struct Liar {
     pub port: u16,
     /// Requests that came with a password.
     pub knocks: Arc<AtomicU64>,
+    /// Descriptions that were asked for.
+    pub described: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -40,23 +46,24 @@ impl Liar {
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
         let (knocks, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let (counted, heard) = (Arc::clone(&knocks), Arc::clone(&stop));
+        let described = Arc::new(AtomicU64::new(0));
+        let (counted, heard, asked) = (Arc::clone(&knocks), Arc::clone(&stop), Arc::clone(&described));
         let thread = thread::spawn(move || {
             let clock = SystemClock::start();
             while !heard.load(Ordering::SeqCst) {
                 match listener.accept() {
                     Ok((stream, _)) => {
-                        let (script, counted, heard) =
-                            (script.clone(), Arc::clone(&counted), Arc::clone(&heard));
+                        let (script, counted) = (script.clone(), Arc::clone(&counted));
+                        let (heard, asked) = (Arc::clone(&heard), Arc::clone(&asked));
                         thread::spawn(move || {
-                            let _ = serve(stream, &script, &counted, &heard);
+                            let _ = serve(stream, &script, (&counted, &asked), &heard);
                         });
                     }
                     Err(_) => clock.sleep(Duration::from_millis(5)),
                 }
             }
         });
-        Self { port, knocks, stop, thread: Some(thread) }
+        Self { port, knocks, described, stop, thread: Some(thread) }
     }
 }
 
@@ -67,7 +74,12 @@ impl Drop for Liar {
     }
 }
 
-fn serve(stream: TcpStream, script: &Script, knocks: &AtomicU64, stop: &AtomicBool) -> std::io::Result<()> {
+fn serve(
+    stream: TcpStream,
+    script: &Script,
+    (knocks, described): (&AtomicU64, &AtomicU64),
+    stop: &AtomicBool,
+) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(20)))?;
     let mut out = stream.try_clone()?;
     let mut lines = BufReader::new(stream).lines();
@@ -101,6 +113,10 @@ fn serve(stream: TcpStream, script: &Script, knocks: &AtomicU64, stop: &AtomicBo
             for line in &script.description {
                 let _ = write!(body, "{line}\r\n");
             }
+            let before = described.fetch_add(1, Ordering::SeqCst);
+            if script.sane_for.is_some_and(|sane| before >= sane) {
+                body.push_str("no line of a description\r\nnor this\r\n");
+            }
             body.push_str("a=control:video\r\n");
             let _ = write!(answer, "Content-Base: {url}/\r\nContent-Type: application/sdp\r\n");
         } else if verb == "SETUP" {
@@ -128,8 +144,9 @@ fn send(out: &mut TcpStream, script: &Script, stop: &AtomicBool) -> std::io::Res
         if !script.payloads.is_empty() {
             let payload = &script.payloads[n as usize % script.payloads.len()];
             let mut packet = vec![0x80, 0x80 | 96];
-            packet.extend((n as u16).to_be_bytes());
-            packet.extend((n * 3600).to_be_bytes());
+            let (number, stamp) = script.numbers.map_or((n as u16, n.wrapping_mul(3600)), |of| of(n));
+            packet.extend(number.to_be_bytes());
+            packet.extend(stamp.to_be_bytes());
             packet.extend(0x1234_5678u32.to_be_bytes());
             packet.extend(payload);
             out.write_all(&[b'$', 0])?;
@@ -139,6 +156,39 @@ fn send(out: &mut TcpStream, script: &Script, stop: &AtomicBool) -> std::io::Res
         clock.sleep(Duration::from_millis(40));
     }
     Ok(())
+}
+
+/// What a camera that tells the truth would say and send, again and again: a second of moving pictures of H.264, 96x64,
+/// a key frame at its beginning.
+pub(crate) fn h264() -> Script {
+    let arguments = "-v error -nostdin -f lavfi -i testsrc2=size=96x64:rate=25 -frames:v 25 -pix_fmt yuv420p -c:v libx264 \
+                     -bf 0 -g 25 -x264-params slices=1:scenecut=0 -f h264 -";
+    let output = std::process::Command::new("ffmpeg").args(arguments.split_whitespace()).output();
+    let stream = output.expect("these tests need ffmpeg: apt-get install ffmpeg").stdout;
+    let starts: Vec<usize> =
+        (0..stream.len() - 3).filter(|at| stream[*at..].starts_with(&[0, 0, 1])).collect();
+    let ends = starts.iter().skip(1).copied().chain([stream.len()]);
+    let units = starts.iter().zip(ends).map(|(from, to)| {
+        let unit = &stream[from + 3..to];
+        // The next start code may be a long one.
+        unit.strip_suffix(&[0]).unwrap_or(unit).to_vec()
+    });
+    let of = |wanted: &[u8], units: &[Vec<u8>]| -> Vec<Vec<u8>> {
+        units.iter().filter(|unit| wanted.contains(&(unit[0] & 31))).cloned().collect()
+    };
+    let units: Vec<Vec<u8>> = units.collect();
+    let (sets, payloads) = (of(&[7, 8], &units), of(&[1, 5], &units));
+    assert_eq!(payloads.len(), 25);
+    Script { description: described(&sets[0], &sets[1]), payloads, ..Script::default() }
+}
+
+fn described(sps: &[u8], pps: &[u8]) -> Vec<String> {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let sets = format!("{},{}", STANDARD.encode(sps), STANDARD.encode(pps));
+    vec![
+        "a=rtpmap:96 H264/90000".to_owned(),
+        format!("a=fmtp:96 packetization-mode=1;sprop-parameter-sets={sets}"),
+    ]
 }
 
 /// Bits of an H.264 parameter set.
@@ -194,10 +244,5 @@ pub(crate) fn h264_of(width: u32, height: u32) -> Vec<String> {
     }
     pps.put(0, 3);
     pps.put(1, 1);
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
-    let sets = format!("{},{}", STANDARD.encode(&sps.bytes), STANDARD.encode(&pps.bytes));
-    vec![
-        "a=rtpmap:96 H264/90000".to_owned(),
-        format!("a=fmtp:96 packetization-mode=1;sprop-parameter-sets={sets}"),
-    ]
+    described(&sps.bytes, &pps.bytes)
 }

@@ -13,7 +13,7 @@ mod address;
 mod decoder;
 mod vet;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use retina::{
@@ -26,7 +26,8 @@ use retina::{
 use tokio::runtime::Runtime;
 
 use super::{
-    CaptureError, Fault, Form, Origin, Source, Stream,
+    CaptureError, Decode, Fault, Form, Origin, Source, Stream,
+    h26x::{self, Codec},
     thrift::{Thrift, Unit},
     timing::CameraClock,
 };
@@ -45,6 +46,10 @@ const GOODBYE: Duration = Duration::from_millis(300);
 /// A camera that has not answered by then is asked once more, beside the first time: the network or the camera may
 /// have forgotten us, and who waits for the end of the first attempt comes seconds late.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// Stamps of units that a decoder may still hold.
+const MOST_STAMPS: usize = 64;
+/// Key frames that the decoder may hold back before it counts: others may come after an error.
+const MOST_HELD_BACK: u32 = 2;
 /// Attempts beside each other.
 const MOST_ATTEMPTS: usize = 5;
 
@@ -88,8 +93,6 @@ pub struct Rtsp {
     origin: Origin,
     /// How long the last successful opening took.
     took: Option<Duration>,
-    /// Its description was looked at, and the library could work with it.
-    vetted: bool,
 }
 
 /// A stream that was offered and set up, and what decodes it.
@@ -103,7 +106,7 @@ struct Connected {
 
 impl Rtsp {
     pub fn new(settings: Settings, origin: Origin) -> Self {
-        Self { settings, origin, took: None, vetted: false }
+        Self { settings, origin, took: None }
     }
 
     fn failed(&self, fault: Fault) -> CaptureError {
@@ -113,11 +116,9 @@ impl Rtsp {
     /// Describe, set up, play; and what decodes the stream that was offered.
     async fn connect(&self, group: Arc<SessionGroup>) -> Result<Connected, Fault> {
         let settings = &self.settings;
-        // Kept until the library has its own: a server may tear down what nobody holds, and refuse the next one then.
-        let held = match self.vetted {
-            true => None,
-            false => Some(vet::vet(settings).await?),
-        };
+        // Each time: a camera that has started anew, or the way to it, may be another than it was. Kept until the library
+        // has its own: a server may tear down what nobody holds, and refuse the next one then.
+        let held = vet::vet(settings).await?;
         let credentials = settings.credentials.as_ref().map(|credentials| retina::client::Credentials {
             username: credentials.user.clone(),
             password: credentials.password.expose().to_owned(),
@@ -190,6 +191,10 @@ impl Source for Rtsp {
         format!("camera {}", self.settings.address)
     }
 
+    fn is_live(&self) -> bool {
+        true
+    }
+
     fn open(&mut self, stop: &Stop) -> Result<Box<dyn Stream>, CaptureError> {
         Ok(Box::new(self.open_stream(stop)?))
     }
@@ -220,7 +225,6 @@ impl Rtsp {
                 () = stop.stopped() => Err(Fault::Connection("was stopped while it was being opened".to_owned())),
             }
         });
-        self.vetted |= connected.is_ok();
         let Connected { demuxed, decoder, encoding, index } = match connected {
             Ok(connected) => connected,
             Err(fault) => {
@@ -239,8 +243,13 @@ impl Rtsp {
             group,
             decoder,
             thrift: Thrift::new(self.origin.attention.decode()),
+            units: 0,
+            stamps: VecDeque::new(),
+            sub_layers: 0,
             catch_up_to: i64::MIN,
             hinted: false,
+            held_back: 0,
+            key_waits: None,
             camera_clock: CameraClock::default(),
             last_unit: now,
             undecoded: None,
@@ -262,10 +271,21 @@ struct Opened {
     group: Arc<SessionGroup>,
     decoder: Decoder,
     thrift: Thrift,
-    /// Pictures with earlier stamps are only decoded because later ones need them.
+    /// Units that came so far.
+    units: i64,
+    /// Numbers and stamps of units that went to the decoder of late.
+    stamps: VecDeque<(i64, i64)>,
+    /// H.265's highest sub-layer so far.
+    sub_layers: u8,
+    /// Units with lower numbers are only decoded because later ones need them.
     catch_up_to: i64,
     /// A large unit asked for a look, and nobody has said yet whether it showed something.
     hinted: bool,
+    /// Key frames in a row that the decoder did not show before other units came: it waits for pictures that are to be
+    /// shown earlier.
+    held_back: u32,
+    /// The last unit for the decoder, if that was a key frame that has not come out since.
+    key_waits: Option<i64>,
     camera_clock: CameraClock,
     last_unit: Moment,
     /// Units that went to the decoder since it last gave a picture, and when the first of them did.
@@ -290,16 +310,7 @@ impl Units {
         let Waited::Packet(packet) = waited else { return Ok(None) };
         opened.last_unit = opened.origin.clock.now();
         let at = ticks(packet.timestamp().elapsed(), opened.clock_rate());
-        Ok(Some((unit_of(packet), at)))
-    }
-}
-
-fn unit_of(packet: VideoFrame) -> Unit {
-    Unit {
-        stamp: packet.timestamp().elapsed(),
-        key: packet.is_random_access_point(),
-        disposable: packet.is_disposable(),
-        data: packet.into_data(),
+        Ok(Some((opened.unit_of(packet), Duration::from_micros(u64::try_from(at).unwrap_or(0)))))
     }
 }
 
@@ -337,41 +348,74 @@ impl Opened {
         })
     }
 
+    fn unit_of(&mut self, packet: VideoFrame) -> Unit {
+        let number = self.units;
+        self.units += 1;
+        let (stamp, key) = (packet.timestamp().elapsed(), packet.is_random_access_point());
+        let (disposable, torn) = (packet.is_disposable(), packet.loss() > 0);
+        let data = packet.into_data();
+        let disposable = match self.encoding {
+            // The library does not say it of H.265.
+            Encoding::Video(Codec::H265) => h26x::is_unneeded(&data, &mut self.sub_layers),
+            _ => disposable,
+        };
+        Unit { data, number, stamp, key, disposable, torn }
+    }
+
     /// Takes in what the camera sent: decides what of it is decoded, and feeds the decoder.
     fn take(&mut self, packet: VideoFrame) -> Result<(), Fault> {
         let now = self.origin.clock.now();
         self.last_unit = now;
         self.origin.stats.heard(now);
-        if packet.loss() > 0 {
-            self.count_broken("packets lost by the network");
-        }
         if packet.has_new_parameters()
             && let Some(demuxed) = &self.demuxed
         {
             check_size(demuxed, self.index, self.settings.max_pixels)?;
         }
         let late = self.camera_clock.arrived(ticks(packet.timestamp().elapsed(), self.clock_rate()), now);
-        let unit = unit_of(packet);
-        let awake = self.origin.attention.is_awake(now);
+        let unit = self.unit_of(packet);
+        let awake = self.origin.attention.is_awake(now) || self.shows_late();
         if std::mem::take(&mut self.hinted) && !awake {
             self.thrift.hint_was_wrong();
         }
         let outcome = self.thrift.offer(unit, awake, late, now);
         self.origin.stats.left_out(outcome.left_out);
+        for _ in 0..outcome.torn {
+            self.origin.stats.saw_picture();
+            self.count_broken("builds on packets that the network lost; `transport = \"tcp\"` loses none");
+        }
         if self.thrift.is_keyless(now) && !std::mem::replace(&mut self.keyless, true) {
             tracing::warn!(camera = %self.origin.camera, "no key frame for 30 s: everything is decoded; set the camera's I-frame interval to 1 or 2 s");
         }
-        if let Some(stamp) = outcome.catch_up_to {
-            self.catch_up_to = stamp;
-            self.hinted = !awake;
+        if let Some(number) = outcome.catch_up_to {
+            self.catch_up_to = number;
         }
+        self.hinted = outcome.hinted;
         Ok(())
+    }
+
+    /// At rest a key frame is decoded alone. A decoder that waits for pictures to be shown before it would show it when
+    /// the next ones come, seconds late: such a stream is decoded as it comes.
+    fn shows_late(&mut self) -> bool {
+        let may_rest = self.origin.attention.decode() == Decode::Auto;
+        if may_rest && self.held_back < MOST_HELD_BACK && self.key_waits.take().is_some() {
+            self.held_back += 1;
+            if self.held_back == MOST_HELD_BACK {
+                tracing::warn!(camera = %self.origin.camera, "its pictures are shown in another order than they are sent (B frames): everything is decoded; switch B frames off in the camera to spare the processor");
+            }
+        }
+        self.held_back == MOST_HELD_BACK
     }
 
     /// Gives the decoder the next unit that is due; false if there is none.
     fn feed(&mut self) -> Result<bool, Fault> {
         let Some(unit) = self.thrift.next() else { return Ok(false) };
         self.key_fed |= unit.key;
+        self.key_waits = unit.key.then_some(unit.number);
+        self.stamps.push_back((unit.number, unit.stamp));
+        if self.stamps.len() > MOST_STAMPS {
+            self.stamps.pop_front();
+        }
         let now = self.origin.clock.now();
         let (fed, since) = self.undecoded.unwrap_or((0, now));
         self.undecoded = Some((fed + 1, since));
@@ -394,8 +438,9 @@ impl Opened {
         }
     }
 
-    fn frame(&mut self, seq: u64, form: Form, buffer: Buffer, stamp: i64) -> Frame {
+    fn frame(&mut self, seq: u64, form: Form, buffer: Buffer, number: i64) -> Frame {
         let (wall, now) = (self.origin.clock.wall(), self.origin.clock.now());
+        let stamp = self.stamps.iter().rev().find(|(of, _)| *of == number).map_or(0, |(_, stamp)| *stamp);
         let taken = self.camera_clock.taken(ticks(stamp, self.clock_rate()), now);
         let age = now.since(taken);
         self.origin.frame(seq, (taken, wall.checked_sub(age).unwrap_or(wall)), form, buffer)
@@ -423,6 +468,11 @@ impl Opened {
                 continue;
             };
             let seq = self.origin.stats.saw_picture();
+            if self.key_waits.take_if(|key| decoded.may_be_of(*key)).is_some()
+                && self.held_back < MOST_HELD_BACK
+            {
+                self.held_back = 0;
+            }
             if !matches!(decoded, Decoded::NoBuffer) {
                 let ended = self.origin.clock.now();
                 let worked = std::mem::take(&mut spent) + ended.since(began);
@@ -430,11 +480,11 @@ impl Opened {
                 self.origin.stats.decoded(seq, ended.before(worked), ended, well);
             }
             match decoded {
-                Decoded::Picture(form, buffer, stamp) => {
+                Decoded::Picture(form, buffer, number) => {
                     self.undecoded = None;
-                    return Ok(Some(self.frame(seq, form, buffer, stamp)));
+                    return Ok(Some(self.frame(seq, form, buffer, number)));
                 }
-                Decoded::PassedBy => {
+                Decoded::PassedBy(_) => {
                     self.undecoded = None;
                     self.origin.stats.rested_picture();
                 }
@@ -451,10 +501,10 @@ impl Opened {
     }
 }
 
-/// Time since the stream began; a stamp before that is none.
-fn ticks(stamp: i64, rate: u32) -> Duration {
+/// Microseconds since the stream began.
+fn ticks(stamp: i64, rate: u32) -> i64 {
     let micros = i128::from(stamp) * 1_000_000 / i128::from(rate.max(1));
-    Duration::from_micros(u64::try_from(micros).unwrap_or(0))
+    i64::try_from(micros).unwrap_or(if micros < 0 { i64::MIN } else { i64::MAX })
 }
 
 impl Stream for Opened {
@@ -502,9 +552,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stamps_before_the_beginning_are_the_beginning() {
-        assert_eq!(ticks(-5, 90_000), Duration::ZERO);
-        assert_eq!(ticks(180_000, 90_000), Duration::from_secs(2));
-        assert_eq!(ticks(i64::MAX, 0), Duration::ZERO);
+    fn stamps_are_microseconds_before_and_after_the_beginning() {
+        assert_eq!(ticks(-90, 90_000), -1_000);
+        assert_eq!(ticks(180_000, 90_000), 2_000_000);
+        assert_eq!((ticks(i64::MAX, 0), ticks(i64::MIN, 1)), (i64::MAX, i64::MIN));
     }
 }

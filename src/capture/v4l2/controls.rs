@@ -46,6 +46,8 @@ const GAIN: u32 = 0x0098_0913;
 const POWER_LINE: u32 = 0x0098_0918;
 const EXPOSURE_MODE: u32 = 0x009a_0901;
 const EXPOSURE_TIME: u32 = 0x009a_0902;
+/// Whether automatic exposure may slow the frames down.
+const EXPOSURE_PRIORITY: u32 = 0x009a_0903;
 /// Exposure modes: by hand; by itself with a fixed aperture, which is what most cameras have; all by itself.
 const BY_HAND: i64 = 1;
 const BY_ITSELF: [i64; 2] = [3, 0];
@@ -62,6 +64,8 @@ pub(super) fn apply(wanted: &Controls, panel: &mut impl Panel) -> Vec<String> {
             if !is_set {
                 desk.complaints.push("it has no automatic exposure".to_owned());
             }
+            // In the dark many would give half the frames. Some have no such control.
+            let _ = desk.panel.set(EXPOSURE_PRIORITY, 0);
         }
         Some(Exposure::Time(time)) => {
             // By hand first: most cameras refuse a time before. Some know nothing else, and have no such control.

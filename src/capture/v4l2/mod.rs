@@ -50,6 +50,10 @@ const GLANCE: Duration = Duration::from_millis(200);
 const POLLIN: i16 = 1;
 /// The device is no longer there.
 const ENODEV: i32 = 19;
+/// A picture that has waited for this long is passed over if a newer one is there.
+const STALE: Duration = Duration::from_millis(60);
+/// Stamps of pictures older than this are not believed.
+const OLDEST: Duration = Duration::from_secs(2);
 /// Most formats, sizes and rates that are listened to; a sane driver offers fewer.
 const MOST_OFFERS: usize = 500;
 
@@ -111,8 +115,9 @@ impl V4l2 {
     fn negotiate(&self, device: &Device) -> Result<Agreed, CaptureError> {
         let unsupported = |what: String| self.failed(Fault::Unsupported(what));
         let offers = offers(device, self.settings.wish.size).map_err(|error| self.io(error))?;
-        let offer = choose(&offers, &self.settings.wish)
-            .ok_or_else(|| unsupported("it offers none of NV12, YUYV, GREY and MJPEG".to_owned()))?;
+        let offer = choose(&offers, &self.settings.wish).ok_or_else(|| {
+            unsupported(format!("it offers none of {}", Encoding::ALL.map(Encoding::as_str).join(", ")))
+        })?;
         let wanted = Format::new(offer.size.width, offer.size.height, FourCC::new(&offer.encoding.fourcc()));
         let format = device.set_format(&wanted).map_err(|error| self.io(error))?;
         let size = Size::new(format.width, format.height);
@@ -124,14 +129,32 @@ impl V4l2 {
         }
         let rate = self.settings.wish.rate.round().clamp(1.0, 1000.0) as u32;
         // A driver that knows no rates keeps its own; the frames say how fast they come.
-        if let Err(error) = device.set_params(&Parameters::with_fps(rate)) {
-            tracing::debug!(device = %self.settings.device.display(), %error, "the frame rate cannot be set");
-        }
-        let wish = self.settings.wish;
-        tracing::info!(device = %self.settings.device.display(), ?encoding, %size, wished = %wish.size, rate, "camera format");
-        let full_range =
-            encoding == Encoding::Mjpeg || matches!(format.quantization, Quantization::FullRange);
+        let agreed = device.set_params(&Parameters::with_fps(rate)).map(|agreed| agreed.interval);
+        let rate = agreed.ok().filter(|interval| interval.numerator > 0 && interval.denominator > 0);
+        let rate = rate.map(|interval| f64::from(interval.denominator) / f64::from(interval.numerator));
+        self.report(encoding, size, rate);
+        let full_range = encoding.is_full_range() || matches!(format.quantization, Quantization::FullRange);
         Ok(Agreed { encoding, size, stride: format.stride as usize, full_range })
+    }
+}
+
+impl V4l2 {
+    /// Says what was agreed to, and that it is less than was wished for.
+    fn report(&self, encoding: Encoding, size: Size, rate: Option<f64>) {
+        let (camera, device, wish) =
+            (&self.origin.camera, self.settings.device.display(), &self.settings.wish);
+        let words = rate.map_or_else(|| "of its own".to_owned(), |rate| format!("{rate:.1}"));
+        tracing::info!(%camera, %device, encoding = encoding.as_str(), %size, rate = words, "camera format");
+        let is_small = size.width < wish.size.width || size.height < wish.size.height;
+        let is_slow = rate.is_some_and(|rate| rate + 0.5 < wish.rate);
+        let is_other = wish.encoding.is_some_and(|wished| wished != encoding);
+        if is_small || is_slow || is_other {
+            let wished = wish.encoding.map_or("any", Encoding::as_str);
+            tracing::warn!(
+                %camera, %device, wished_size = %wish.size, wished_rate = wish.rate, wished_encoding = wished,
+                "the camera does not do what is configured; `amslpr doctor cameras` lists what it can"
+            );
+        }
     }
 }
 
@@ -161,7 +184,13 @@ fn offers(device: &Device, wish: Size) -> io::Result<Vec<Offer>> {
     let mut offers = Vec::new();
     for description in device.enum_formats()?.into_iter().take(MOST_OFFERS) {
         let Some(encoding) = Encoding::from_fourcc(description.fourcc.repr) else { continue };
-        for framesize in device.enum_framesizes(description.fourcc)?.into_iter().take(MOST_OFFERS) {
+        // Not every driver knows its sizes; then it keeps the one that it has.
+        let Ok(sizes) = device.enum_framesizes(description.fourcc) else {
+            let kept = device.format().map(|format| Size::new(format.width, format.height)).unwrap_or(wish);
+            offers.push(Offer { encoding, size: kept, rate: 0.0 });
+            continue;
+        };
+        for framesize in sizes.into_iter().take(MOST_OFFERS) {
             let size = match framesize.size {
                 FrameSizeEnum::Discrete(size) => Size::new(size.width, size.height),
                 FrameSizeEnum::Stepwise(range) => SizeRange {
@@ -192,6 +221,10 @@ fn offers(device: &Device, wish: Size) -> io::Result<Vec<Offer>> {
 impl Source for V4l2 {
     fn describe(&self) -> String {
         format!("camera {}", self.settings.device.display())
+    }
+
+    fn is_live(&self) -> bool {
+        true
     }
 
     fn open(&mut self, _: &Stop) -> Result<Box<dyn Stream>, CaptureError> {
@@ -242,18 +275,54 @@ impl Streaming {
         started.map(|()| streaming)
     }
 
-    /// The next picture's bytes, if one comes within this time; `None` inside for one that the driver spoilt.
-    fn picture(&mut self, patience: Duration) -> io::Result<Option<Option<&[u8]>>> {
+    /// The next picture, if one comes within this time, as `work` makes of it: it is handed the bytes, none for one
+    /// that the driver spoilt, and what is known of them. A picture that has waited while newer ones came is passed over.
+    fn picture<T>(
+        &mut self,
+        patience: Duration,
+        work: impl FnOnce(Option<&[u8]>, About) -> T,
+    ) -> io::Result<Option<T>> {
         let Some(stream) = &mut self.0 else { return Err(io::Error::from_raw_os_error(ENODEV)) };
         let millis = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+        let handle = stream.handle();
         // Waited for here: the library's own wait, when it fails, leaves the buffers in disorder.
-        if stream.handle().poll(POLLIN, millis)? == 0 {
+        if handle.poll(POLLIN, millis)? == 0 {
             return Ok(None);
         }
-        let (bytes, about) = CaptureStream::next(stream)?;
-        let spoilt = about.flags.contains(BufferFlags::ERROR);
-        Ok(Some(bytes.get(..about.bytesused as usize).filter(|_| !spoilt)))
+        let mut passed_over = 0;
+        loop {
+            let (bytes, meta) = CaptureStream::next(stream)?;
+            let age = age(meta.flags, meta.timestamp);
+            if age > STALE && passed_over < u64::from(DRIVER_BUFFERS) && handle.poll(POLLIN, 0)? > 0 {
+                passed_over += 1;
+                continue;
+            }
+            let spoilt = meta.flags.contains(BufferFlags::ERROR);
+            let bytes = bytes.get(..meta.bytesused as usize).filter(|_| !spoilt);
+            return Ok(Some(work(bytes, About { age, passed_over })));
+        }
     }
+}
+
+/// What is known of a picture besides its bytes.
+#[derive(Debug, Clone, Copy)]
+struct About {
+    /// How long ago it was taken; zero where the driver does not say.
+    age: Duration,
+    /// Older ones that were not looked at.
+    passed_over: u64,
+}
+
+/// By the driver's stamp, if that is of the clock that we go by.
+fn age(flags: BufferFlags, stamp: v4l::timestamp::Timestamp) -> Duration {
+    if flags & BufferFlags::TIMESTAMP_MASK != BufferFlags::TIMESTAMP_MONOTONIC {
+        return Duration::ZERO;
+    }
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let micros = |seconds: i64, micros: i64| seconds.saturating_mul(1_000_000).saturating_add(micros);
+    let age = micros(now.tv_sec, now.tv_nsec / 1_000).saturating_sub(micros(stamp.sec, stamp.usec));
+    // A stamp from the future, or of long ago, is none.
+    u64::try_from(age).ok().map(Duration::from_micros).filter(|age| *age < OLDEST).unwrap_or_default()
 }
 
 impl Drop for Streaming {
@@ -293,37 +362,43 @@ impl Stream for Opened {
         let mut waiting_since = self.origin.clock.now();
         let stats = &self.origin.stats;
         while !stop.is_stopped() {
-            let ready = self.streaming.picture(GLANCE).map_err(|error| match error.raw_os_error() {
+            let (attention, clock) = (&self.origin.attention, &self.origin.clock);
+            let (agreed, pool, most) = (&self.agreed, &self.origin.pool, self.settings.max_pixels);
+            let last = self.last_taken;
+            let ready = self.streaming.picture(GLANCE, |bytes, about| {
+                let now = clock.now();
+                let rests =
+                    !attention.is_awake(now) && last.is_some_and(|last| now.since(last) < RESTING_INTERVAL);
+                let picture = (!rests).then(|| {
+                    let seq = stats.saw_picture();
+                    (seq, bytes.map_or(Unpacked::Broken, |bytes| unpack(bytes, agreed, most, pool)))
+                });
+                (now, about, picture)
+            });
+            let ready = ready.map_err(|error| match error.raw_os_error() {
                 Some(ENODEV) => CaptureError::new(&place, Fault::Gone),
                 _ => CaptureError::io(&place, error),
             })?;
-            let now = self.origin.clock.now();
-            if let Some(bytes) = ready {
-                let rests = !self.origin.attention.is_awake(now)
-                    && self.last_taken.is_some_and(|last| now.since(last) < RESTING_INTERVAL);
-                if rests {
+            let now = ready.as_ref().map_or_else(|| self.origin.clock.now(), |(now, ..)| *now);
+            if let Some((_, about, picture)) = ready {
+                stats.left_out(about.passed_over);
+                let Some((seq, unpacked)) = picture else {
                     stats.heard(now);
                     stats.left_out(1);
                     waiting_since = now;
                     continue;
-                }
+                };
                 self.last_taken = Some(now);
-                let seq = stats.saw_picture();
-                let unpacked = bytes.map_or(Unpacked::Broken, |bytes| {
-                    unpack(bytes, &self.agreed, self.settings.max_pixels, &self.origin.pool)
-                });
                 if !matches!(unpacked, Unpacked::NoBuffer) {
                     let well = matches!(unpacked, Unpacked::Picture(..));
                     stats.decoded(seq, now, self.origin.clock.now(), well);
                 }
                 match unpacked {
                     Unpacked::Picture(form, buffer) => {
-                        return Ok(Some(self.origin.frame(
-                            seq,
-                            (now, self.origin.clock.wall()),
-                            form,
-                            buffer,
-                        )));
+                        let held = self.origin.clock.now().since(now) + about.age;
+                        let wall = self.origin.clock.wall();
+                        let taken = (now.before(about.age), wall.checked_sub(held).unwrap_or(wall));
+                        return Ok(Some(self.origin.frame(seq, taken, form, buffer)));
                     }
                     Unpacked::NoBuffer => {
                         if stats.dropped_picture() {
@@ -352,7 +427,9 @@ impl Stream for Opened {
 fn unpack(bytes: &[u8], agreed: &Agreed, max_pixels: u64, pool: &Pool) -> Unpacked {
     let format = match agreed.encoding {
         Encoding::Nv12 => PixelFormat::Nv12,
-        Encoding::Yuyv => PixelFormat::Yuyv,
+        Encoding::I420 => PixelFormat::I420,
+        Encoding::Yuyv | Encoding::Uyvy => PixelFormat::Yuyv,
+        Encoding::Rgb | Encoding::Bgr => PixelFormat::Rgb8,
         Encoding::Gray => PixelFormat::Gray8,
         Encoding::Mjpeg => return decode(bytes, max_pixels, pool),
     };
@@ -360,14 +437,21 @@ fn unpack(bytes: &[u8], agreed: &Agreed, max_pixels: u64, pool: &Pool) -> Unpack
     let Some(mut buffer) = pool.take(len) else { return Unpacked::NoBuffer };
     let mut from = 0;
     for (index, (row, rows)) in format.layout(agreed.size).into_iter().enumerate() {
-        // Every plane of a single-plane NV12 has the same distance of rows.
-        let stride = agreed.stride.max(row);
+        // Where the planes of a picture lie behind each other, rows of chroma planes of their own are half as far apart
+        // as luma's; interleaved ones as far.
+        let apart = if format == PixelFormat::I420 && index > 0 { 2 } else { 1 };
+        let stride = (agreed.stride / apart).max(row);
         let to = buffer.get_mut(planes[index].offset..).unwrap_or_default();
         for line in to.chunks_exact_mut(row.max(1)).take(rows) {
             let Some(bytes) = bytes.get(from..from + row) else { return Unpacked::Broken };
             line.copy_from_slice(bytes);
             from += stride;
         }
+    }
+    match agreed.encoding {
+        Encoding::Uyvy => buffer.chunks_exact_mut(2).for_each(|pair| pair.swap(0, 1)),
+        Encoding::Bgr => buffer.chunks_exact_mut(3).for_each(|pixel| pixel.swap(0, 2)),
+        _ => {}
     }
     Unpacked::Picture(Form { size: agreed.size, format, full_range: agreed.full_range }, buffer)
 }
@@ -418,6 +502,9 @@ mod tests {
         assert_eq!(unpack(Encoding::Gray, Size::new(3, 2), 8), [0, 1, 2, 8, 9, 10]);
         assert_eq!(unpack(Encoding::Nv12, Size::new(2, 2), 8), [0, 1, 8, 9, 16, 17]);
         assert_eq!(unpack(Encoding::Yuyv, Size::new(2, 2), 10), [0, 1, 2, 3, 10, 11, 12, 13]);
+        assert_eq!(unpack(Encoding::I420, Size::new(2, 2), 8), [0, 1, 8, 9, 16, 20]);
+        assert_eq!(unpack(Encoding::Uyvy, Size::new(2, 2), 10), [1, 0, 3, 2, 11, 10, 13, 12]);
+        assert_eq!(unpack(Encoding::Bgr, Size::new(2, 1), 10), [2, 1, 0, 5, 4, 3]);
         // A driver that says no distance means none between rows.
         assert_eq!(unpack(Encoding::Gray, Size::new(3, 2), 0), [0, 1, 2, 3, 4, 5]);
     }

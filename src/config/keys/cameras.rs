@@ -98,7 +98,11 @@ pub(super) const TABLES: &[Table] = &[
             key("width", "1280", "Wanted width of the picture; the nearest that the camera has is taken."),
             key("height", "720", "Wanted height of the picture."),
             key("fps", "15", "Wanted frames per second."),
-            key("format", "\"auto\"", "\"auto\", or one of \"mjpeg\", \"yuyv\", \"nv12\", \"grey\"."),
+            key(
+                "format",
+                "\"auto\"",
+                "\"auto\", or one of \"mjpeg\", \"yuyv\", \"uyvy\", \"nv12\", \"yu12\", \"rgb3\", \"bgr3\", \"grey\".",
+            ),
             key(
                 "exposure",
                 "\"2ms\"",

@@ -10,35 +10,60 @@ use crate::{
     journal, publish,
 };
 
-/// How bad, and what it is.
-pub(super) type Problems = Vec<(Verdict, String)>;
+/// Something that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Problem {
+    pub verdict: Verdict,
+    /// The same for as long as it lasts, whatever else the words say.
+    pub name: String,
+    pub words: String,
+}
+
+/// What was found to be wrong so far.
+#[derive(Debug, Default)]
+pub(super) struct Problems(pub Vec<Problem>);
+
+impl Problems {
+    pub(super) fn failed(&mut self, name: impl Into<String>, words: impl Into<String>) {
+        self.0.push(Problem { verdict: Verdict::Failed, name: name.into(), words: words.into() });
+    }
+
+    pub(super) fn degraded(&mut self, name: impl Into<String>, words: impl Into<String>) {
+        self.0.push(Problem { verdict: Verdict::Degraded, name: name.into(), words: words.into() });
+    }
+}
 
 pub(super) fn camera(part: &CameraPart, now: Moment, problems: &mut Problems) {
     let id = &part.id;
     let why = part.capture.last_error().map(|e| format!(": {e}")).unwrap_or_default();
     match part.capture.state() {
         CameraState::Retrying => {
-            problems.push((Verdict::Degraded, format!("camera {id} is being reopened{why}")));
+            problems.degraded(format!("camera {id} away"), format!("camera {id} is being reopened{why}"));
         }
-        CameraState::Failed => problems.push((Verdict::Degraded, format!("camera {id} has failed{why}"))),
+        CameraState::Failed => {
+            problems.degraded(format!("camera {id} failed"), format!("camera {id} has failed{why}"));
+        }
         CameraState::Live => {
             let silent = part.capture.last_frame().map_or(Duration::ZERO, |at| now.since(at));
             if silent > STALLED {
                 let seconds = silent.as_secs();
-                problems.push((Verdict::Degraded, format!("camera {id} has given no frame for {seconds} s")));
+                let words = format!("camera {id} has given no frame for {seconds} s");
+                problems.degraded(format!("camera {id} stalled"), words);
             } else if let Some(words) = advice(part.capture.condition()) {
-                problems.push((Verdict::Degraded, format!("camera {id} {words}")));
+                let condition = part.capture.condition().as_str();
+                problems.degraded(format!("camera {id} {condition}"), format!("camera {id} {words}"));
             }
         }
         CameraState::Starting | CameraState::Ended => {}
     }
     if part.unit.state() == UnitState::BackingOff {
         let why = part.unit.last_error().unwrap_or_default();
-        problems.push((Verdict::Failed, format!("camera {id} is not looked at: {why}")));
+        problems.failed(format!("camera {id} unit"), format!("camera {id} is not looked at: {why}"));
     }
     if let Some(trigger) = part.trigger.as_ref().filter(|unit| unit.state() == UnitState::BackingOff) {
         let why = trigger.last_error().unwrap_or_default();
-        problems.push((Verdict::Degraded, format!("camera {id} is not woken by its trigger: {why}")));
+        let words = format!("camera {id} is not woken by its trigger: {why}");
+        problems.degraded(format!("camera {id} trigger"), words);
     }
 }
 
@@ -56,52 +81,45 @@ const fn advice(condition: Condition) -> Option<&'static str> {
 pub(super) fn gate(door: &Door, problems: &mut Problems) {
     let (id, untold) = (&door.id, door.status.counts().untold);
     if let Some(trouble) = door.status.trouble() {
-        problems.push((Verdict::Degraded, format!("gate {id} cannot be switched: {trouble}")));
+        problems.degraded(format!("gate {id}"), format!("gate {id} cannot be switched: {trouble}"));
     }
     if untold > 0 {
-        problems.push((Verdict::Degraded, format!("gate {id}: {untold} events could not be recorded")));
+        let words = format!("gate {id}: {untold} events could not be recorded");
+        problems.degraded(format!("gate {id} untold"), words);
     }
 }
 
 pub(super) fn broker(broker: &publish::Snapshot, waiting: u64, problems: &mut Problems) {
     if broker.state == publish::State::Offline {
         let why = broker.trouble.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-        problems.push((
-            Verdict::Degraded,
-            format!("the broker is not reachable; {waiting} facts wait for it{why}"),
-        ));
+        problems.degraded("broker", format!("the broker is not reachable; {waiting} facts wait for it{why}"));
     } else if let Some(denied) = &broker.denied {
-        problems.push((Verdict::Degraded, denied.clone()));
+        problems.degraded("broker denies", denied);
     }
     if broker.unsendable > 0 {
         let lost = broker.unsendable;
-        problems
-            .push((Verdict::Degraded, format!("{lost} facts could not be put into messages; see the log")));
+        problems.degraded("unsendable", format!("{lost} facts could not be put into messages; see the log"));
     }
 }
 
 pub(super) fn journal(journal: &journal::Snapshot, problems: &mut Problems) {
     if journal.lost > 0 {
         let lost = journal.lost;
-        problems.push((
-            Verdict::Failed,
-            format!("{lost} facts were lost: the journal did not take them in time"),
-        ));
+        problems.failed("lost", format!("{lost} facts were lost: the journal did not take them in time"));
     } else if journal.failing {
         let why = if journal.disk_full { ": the disk is full" } else { "" };
-        problems
-            .push((Verdict::Degraded, format!("the journal cannot be written{why}; facts wait in memory")));
+        problems.degraded("journal", format!("the journal cannot be written{why}; facts wait in memory"));
     }
     if journal.erased_for_room > 0 {
         let erased = journal.erased_for_room;
         let words = format!(
             "the journal is as large as [journal] largest allows: the {erased} oldest passages went; raise it, or set a retention"
         );
-        problems.push((Verdict::Degraded, words));
+        problems.degraded("erased for room", words);
     }
     if journal.undelivered_dropped > 0 {
         let dropped = journal.undelivered_dropped;
-        problems.push((Verdict::Degraded, format!("{dropped} facts were erased before the broker had them")));
+        problems.degraded("undelivered", format!("{dropped} facts were erased before the broker had them"));
     }
 }
 
@@ -109,7 +127,7 @@ pub(super) fn clock(trust: &WallTrust, problems: &mut Problems) {
     if !trust.is_set() {
         let words = "nobody has set the clock: times are marked as wrong, entries that are bound to times let nobody in, \
                      nothing is erased by age; see `amslpr doctor`";
-        problems.push((Verdict::Degraded, words.to_owned()));
+        problems.degraded("clock", words);
     }
 }
 
@@ -119,33 +137,33 @@ pub(super) fn machine(machine: &Machine, problems: &mut Problems) {
         (machine.throttled, "the processor is slowed down, by heat or by its supply: see `amslpr doctor`"),
     ];
     for (_, words) in troubles.iter().filter(|(trouble, _)| *trouble == Some(true)) {
-        problems.push((Verdict::Degraded, (*words).to_owned()));
+        problems.degraded(*words, *words);
     }
 }
 
 pub(super) fn configuration(about: &ConfigurationHealth, problems: &mut Problems) {
     if let Some(why) = &about.refused {
         let words = format!("the last reload was refused, the configuration of before is in use: {why}");
-        problems.push((Verdict::Degraded, words));
+        problems.degraded("reload refused", words);
     }
     if !about.waiting.is_empty() {
         let words = format!("changed, and waiting for a restart: {}", about.waiting.join("; "));
-        problems.push((Verdict::Degraded, words));
+        problems.degraded("restart waits", words);
     }
 }
 
 pub(super) fn lists(lists: &ListPart, problems: &mut Problems) {
     if lists.porter.lists().is_none() {
         let words = "the lists cannot be loaded, so nobody is let in; the log says why";
-        problems.push((Verdict::Failed, words.to_owned()));
+        problems.failed("lists", words);
     }
     if lists.unit.state() == UnitState::BackingOff {
         let why = lists.unit.last_error().unwrap_or_default();
-        problems.push((Verdict::Degraded, format!("changes of lists are not noticed: {why}")));
+        problems.degraded("lists watched", format!("changes of lists are not noticed: {why}"));
     }
     let odd = lists.stats.odd.load(Ordering::Relaxed);
     if odd > 0 {
         let words = format!("{odd} entries of lists do not fit the configuration; see `amslpr plates list`");
-        problems.push((Verdict::Degraded, words));
+        problems.degraded("odd entries", words);
     }
 }

@@ -42,6 +42,7 @@ pub(in crate::daemon) fn health() -> Health {
         v: 1,
         verdict: Verdict::Ok,
         problems: Vec::new(),
+        wrong: BTreeSet::new(),
         version: "0.0.0",
         versions: Versions::look(None),
         uptime_s: 7,

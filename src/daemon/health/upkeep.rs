@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::Verdict;
+use super::judge::Problems;
 use crate::journal::care::upkeep::Report;
 
 /// Whoever backs up does it daily; a backup older than this has been forgotten.
@@ -35,16 +35,17 @@ impl UpkeepHealth {
 }
 
 /// What of it somebody has to see to.
-pub(super) fn judge(report: &Report, now: Timestamp, problems: &mut Vec<(Verdict, String)>) {
-    problems
-        .extend(report.problems().into_iter().map(|words| (Verdict::Degraded, format!("upkeep: {words}"))));
+pub(super) fn judge(report: &Report, now: Timestamp, problems: &mut Problems) {
+    for words in report.problems() {
+        problems.degraded(format!("upkeep {words}"), format!("upkeep: {words}"));
+    }
     let made = report.backup.as_ref().filter(|saved| saved.problem.is_none()).and_then(|saved| saved.made);
     if let Some(age) = made.map(|made| now.duration_since(made.0)).filter(|age| *age > FORGOTTEN) {
         let words = format!(
             "upkeep: the last backup is {} days old; `systemctl status amslpr-backup.timer`",
             age.as_hours() / 24
         );
-        problems.push((Verdict::Degraded, words));
+        problems.degraded("backup old", words);
     }
 }
 
@@ -61,9 +62,9 @@ mod tests {
             let problem = problem.map(str::to_owned);
             let saved = Saved { at: At(now), seconds: 1.0, problem, file: None, bytes: 2048, made };
             let report = Report { backup: Some(saved), kept: None };
-            let mut problems = Vec::new();
+            let mut problems = Problems::default();
             judge(&report, now, &mut problems);
-            let said: Vec<String> = problems.into_iter().map(|(_, words)| words).collect();
+            let said: Vec<String> = problems.0.into_iter().map(|problem| problem.words).collect();
             assert!(if told.is_empty() { said.is_empty() } else { said[0].contains(told) }, "{said:?}");
             assert_eq!(UpkeepHealth::of(&report).backup_kib, 2);
         };

@@ -175,7 +175,7 @@ fn files(settings: &Settings) -> Vec<Finding> {
         return vec![Finding::of(
             Verdict::Bad,
             "networks",
-            "no HEF is configured, and there is no detector.hef or reader.hef among the models",
+            "no HEF that something describes is configured, and there is no detector.hef or reader.hef among the models",
             "name them in [engine.hailo], or compile ours: see models/hailo/README.md",
         )];
     }

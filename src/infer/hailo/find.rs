@@ -116,7 +116,13 @@ fn described(hef: &Path, models: &Models) -> Result<Description, ModelError> {
     let names = [Some(stem.as_str()), plain].map(|name| name.map(|name| format!("{name}.toml")));
     let folders = [models.directory().join("hailo"), models.directory().to_owned()];
     let elsewhere = folders.iter().flat_map(|folder| names.iter().flatten().map(|name| folder.join(name)));
-    let all: Vec<PathBuf> = std::iter::once(beside).chain(elsewhere).collect();
+    let mut all = vec![beside];
+    for place in elsewhere {
+        // A HEF may lie among the models itself.
+        if !all.contains(&place) {
+            all.push(place);
+        }
+    }
     match all.iter().find(|file| file.is_file()) {
         Some(file) => Description::load(file),
         None => Err(ModelError::Undescribed { file: hef.to_owned(), looked_for: all }),

@@ -128,10 +128,7 @@ pub(super) fn message(
         order: event.order.hyphenated().to_string(),
         step: event.step.as_str(),
         reason: event.step.reason(),
-        error: match &event.step {
-            Step::Failed(error) => Some(error),
-            _ => None,
-        },
+        error: event.step.error(),
         lasted_ms: match &event.step {
             Step::Actuated { pulse: lasted } | Step::Released { after: lasted, .. } => Some(millis(lasted)),
             _ => None,

@@ -1,0 +1,99 @@
+#!/bin/busybox sh
+# The first process of the emulated machine: tests/bad-day.sh started it. Runs the daemon, does to its V4L2 camera what
+# comes in as words at the console, and in the end prints what journal and log tell.
+/bin/busybox --install -s /bin
+export PATH=/usr/bin:/bin LD_LIBRARY_PATH=/lib/x86_64-linux-gnu:/usr/lib/x86_64-linux-gnu
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+trap 'poweroff -f' EXIT
+stty -echo 2>/dev/null
+
+for module in $(cat /modules); do
+	case $module in
+	vivid.ko) insmod "/$module" n_devs=1 node_types=0x1 ;;
+	*) insmod "/$module" 2>/dev/null ;;
+	esac || echo "FAILED: $module"
+done
+for try in 1 2 3 4 5 6 7 8 9; do
+	[ -e /dev/video0 ] && ip link set eth0 up 2>/dev/null && break
+	sleep 1
+done
+ip addr add 10.0.2.15/24 dev eth0
+ip route add default via 10.0.2.2
+mkdir -p /dev/v4l/by-path && ln -s ../../video0 /dev/v4l/by-path/yard
+set-control /dev/video0 "Sensor Flipped Horizontally" 0 2>/dev/null
+
+# h264, h265, jpeg and broker: ports outside.
+for word in $(cat /proc/cmdline); do
+	case $word in h264=* | h265=* | jpeg=* | broker=*) eval "$word" ;; esac
+done
+cat >/etc/amslpr.toml <<CONFIG
+[journal]
+path = "/tmp/journal.db"
+[control]
+socket = "/tmp/control.sock"
+[engine]
+order = ["cpu"]
+[log]
+plates = true
+[mqtt]
+host = "10.0.2.2"
+port = $broker
+client-id = "box"
+[[camera]]
+name = "street"
+decode = "auto"
+[camera.rtsp]
+url = "rtsp://10.0.2.2:$h264/clip"
+[[camera]]
+name = "lane"
+decode = "auto"
+[camera.rtsp]
+url = "rtsp://10.0.2.2:$h265/quiet-h265"
+[[camera]]
+name = "door"
+decode = "auto"
+[camera.rtsp]
+url = "rtsp://10.0.2.2:$jpeg/quiet-jpeg"
+[[camera]]
+name = "yard"
+decode = "auto"
+[camera.v4l2]
+device = "/dev/v4l/by-path/yard"
+width = 320
+height = 180
+fps = 5
+CONFIG
+amslpr run --quiet --config /etc/amslpr.toml >/tmp/daemon.log 2>&1 &
+daemon=$!
+echo "the machine is up"
+
+while read -r word; do
+	case $word in
+	unplug) echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind ;;
+	plug) echo vivid.0 >/sys/bus/platform/drivers/vivid/bind ;;
+	stall) set-control /dev/video0 "Percentage of Dropped Buffers" 100 ;;
+	deliver) set-control /dev/video0 "Percentage of Dropped Buffers" 0 ;;
+	reload) kill -HUP $daemon ;;
+	size)
+		rss=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' /proc/$daemon/status)
+		threads=$(sed -n 's/^Threads:[^0-9]*//p' /proc/$daemon/status)
+		echo "size: $rss $threads $(ls /proc/$daemon/fd | wc -l)"
+		;;
+	end) break ;;
+	esac
+	echo "done: $word"
+done
+kill $daemon
+wait $daemon
+echo "ended: $?"
+echo "== health"
+amslpr journal health --json --limit 2000 --config /etc/amslpr.toml
+echo "== passages"
+amslpr passages --json --config /etc/amslpr.toml
+echo "== verify"
+amslpr journal verify --config /etc/amslpr.toml
+echo "== log"
+cat /tmp/daemon.log
+echo "== end"
