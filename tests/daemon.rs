@@ -7,6 +7,7 @@ use std::{
     os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::mpsc::{Receiver, sync_channel},
     time::Duration,
 };
 
@@ -20,15 +21,25 @@ const SOON: u64 = 60_000_000;
 /// A folder with a configuration, and the manager's end of the socket that a daemon speaks to.
 struct Site {
     folder: tempfile::TempDir,
-    manager: UnixDatagram,
+    /// What a daemon has said; heard at once, for it waits for whoever does not listen.
+    said: Receiver<String>,
 }
 
 impl Site {
     fn new(text: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let manager = UnixDatagram::bind(folder.path().join("notify")).unwrap();
-        manager.set_read_timeout(Some(Duration::from_micros(SOON))).unwrap();
-        let site = Self { folder, manager };
+        let (tell, said) = sync_channel(10_000);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 1024];
+            while let Ok(length) = manager.recv(&mut buffer) {
+                let message = String::from_utf8_lossy(&buffer[..length]).trim().to_owned();
+                if tell.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        let site = Self { folder, said };
         fs::create_dir(site.path("conf.d")).unwrap();
         let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
         site.write(
@@ -72,9 +83,7 @@ impl Site {
         let clock = SystemClock::start();
         let mut heard: Vec<String> = Vec::new();
         while clock.now().as_micros() < SOON {
-            let mut buffer = [0; 1024];
-            let Ok(length) = self.manager.recv(&mut buffer) else { break };
-            let message = String::from_utf8_lossy(&buffer[..length]).trim().to_owned();
+            let Ok(message) = self.said.recv_timeout(Duration::from_micros(SOON)) else { break };
             let is_it = message.contains(wanted);
             heard.push(message);
             if is_it {

@@ -65,6 +65,8 @@ use wiring::Wired;
 
 /// How often the main loop looks at its units.
 const TICK: Duration = Duration::from_millis(200);
+/// How often the watchdog is fed; it waits for 20 times as long.
+const FEEDING: Duration = Duration::from_secs(1);
 /// Health is told when something changed, but not more often than this.
 const SOONEST_HEALTH: Duration = Duration::from_secs(1);
 /// How often passages older than the retention are erased.
@@ -134,6 +136,7 @@ pub fn run(config: &Config, options: &Options, clock: &Arc<dyn Clock>) -> Result
         chronicle: Chronicle::new(clock.now()),
         next_figures: clock.now() + FIGURES,
         vigil: Vigil::default(),
+        next_feed: clock.now(),
         board: Board::default(),
     };
     steward.notifier.ready();
@@ -178,6 +181,7 @@ struct Steward<'a> {
     chronicle: Chronicle,
     next_figures: Moment,
     vigil: Vigil,
+    next_feed: Moment,
     board: Board,
 }
 
@@ -297,8 +301,13 @@ impl Steward<'_> {
         self.gatherer.recall = self.wired.recall();
     }
 
-    /// The watchdog is fed only while everything moves; systemd's restart is the cure for what is wedged.
+    /// The watchdog is fed only while everything moves; systemd's restart is the cure for what is wedged. Not at every
+    /// tick: whoever listens need not be woken so often.
     fn feed_watchdog(&mut self) {
+        if self.clock.now() < self.next_feed {
+            return;
+        }
+        self.next_feed = self.clock.now() + FEEDING;
         match self.vigil.look(&self.wired.moving()) {
             None => self.notifier.watchdog(),
             Some(words) => self.notifier.status(&words),

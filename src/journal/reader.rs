@@ -230,7 +230,8 @@ pub(super) fn connect_at_rest(path: &Path) -> Result<Option<Connection>, ReaderE
         return Ok(None);
     }
     let opened = || -> Result<Connection, Why> {
-        let mut address = url::Url::from_file_path(path).map_err(|()| Why::Missing)?;
+        let whole = std::fs::canonicalize(path).map_err(|_| Why::Missing)?;
+        let mut address = url::Url::from_file_path(whole).map_err(|()| Why::Missing)?;
         address.set_query(Some("immutable=1"));
         let flags =
             OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
