@@ -1,12 +1,13 @@
 //! Time as an argument: a monotonic `Moment`, the `Clock` that tells it, and a clock that tests move by hand.
 //!
 //! Stages compute with `Moment`s; wall time (`jiff::Timestamp`) is only what people read. Nothing else in the
-//! crate asks the operating system for the time.
+//! crate asks the operating system for the time. Whether the wall clock can be believed is a [`WallTrust`], told by
+//! whoever watches it.
 
 use std::{
     sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -53,6 +54,34 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     fn wall(&self) -> Timestamp;
     /// Waits this long; a `ManualClock` moves itself instead.
     fn sleep(&self, time: Duration);
+}
+
+/// How far the wall clock can be believed: one teller, many who ask. As long as nobody tells, it can.
+#[derive(Debug, Clone, Default)]
+pub struct WallTrust(Arc<Doubts>);
+
+#[derive(Debug, Default)]
+struct Doubts {
+    unset: AtomicBool,
+    unsteady: AtomicBool,
+}
+
+impl WallTrust {
+    /// `is_set`: it shows about the right time. `is_steady`: it has not jumped lately.
+    pub fn tell(&self, is_set: bool, is_steady: bool) {
+        self.0.unset.store(!is_set, Ordering::Release);
+        self.0.unsteady.store(!is_steady, Ordering::Release);
+    }
+
+    /// What is bound to a time of day or a date may be decided by it.
+    pub fn is_set(&self) -> bool {
+        !self.0.unset.load(Ordering::Acquire)
+    }
+
+    /// What is old by it may be erased.
+    pub fn may_erase(&self) -> bool {
+        self.is_set() && !self.0.unsteady.load(Ordering::Acquire)
+    }
 }
 
 /// The machine's clock.

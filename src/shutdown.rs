@@ -1,4 +1,7 @@
 //! A one-shot stop signal for threads and tasks alike. Dropping the trigger is the signal, so it cannot be missed.
+//!
+//! Whoever asks whether it should stop moves: a [`Stop`] may carry its thread's heartbeat, which beats with every question
+//! and while it waits.
 
 use std::{
     sync::{
@@ -10,6 +13,8 @@ use std::{
 
 use tokio::sync::Notify;
 
+use crate::heartbeat::{BEAT, Heartbeat};
+
 /// Keeps everything that holds a matching [`Stop`] running until it is dropped.
 #[derive(Debug)]
 #[must_use = "dropping the trigger is the stop signal"]
@@ -17,7 +22,10 @@ pub struct Trigger(Arc<Signal>);
 
 /// Hears the signal. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Stop(Arc<Signal>);
+pub struct Stop {
+    signal: Arc<Signal>,
+    heartbeat: Option<Heartbeat>,
+}
 
 #[derive(Debug, Default)]
 struct Signal {
@@ -30,13 +38,13 @@ struct Signal {
 /// A new signal, not yet given.
 pub fn shutdown() -> (Trigger, Stop) {
     let signal = Arc::new(Signal::default());
-    (Trigger(Arc::clone(&signal)), Stop(signal))
+    (Trigger(Arc::clone(&signal)), Stop { signal, heartbeat: None })
 }
 
 impl Trigger {
     /// One more listener.
     pub fn listener(&self) -> Stop {
-        Stop(Arc::clone(&self.0))
+        Stop { signal: Arc::clone(&self.0), heartbeat: None }
     }
 
     /// Gives the signal.
@@ -54,25 +62,45 @@ impl Drop for Trigger {
 }
 
 impl Stop {
+    /// The same for the thread of this heartbeat, which beats whenever it asks here and while it waits here.
+    #[must_use]
+    pub fn beating(self, heartbeat: Heartbeat) -> Self {
+        Self { heartbeat: Some(heartbeat), ..self }
+    }
+
     pub fn is_stopped(&self) -> bool {
-        self.0.stopped.load(Ordering::SeqCst)
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.beat();
+        }
+        self.signal.stopped.load(Ordering::SeqCst)
     }
 
     /// Waits this long or until the signal; true means stop.
     pub fn wait_timeout(&self, time: Duration) -> bool {
-        let guard = self.0.lock.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.0.threads.wait_timeout_while(guard, time, |()| !self.is_stopped());
-        drop(waited.unwrap_or_else(PoisonError::into_inner));
-        self.is_stopped()
+        let mut left = time;
+        loop {
+            let turn = if self.heartbeat.is_some() { left.min(BEAT) } else { left };
+            let guard = self.signal.lock.lock().unwrap_or_else(PoisonError::into_inner);
+            let waited = self.signal.threads.wait_timeout_while(guard, turn, |()| !self.is_stopped());
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+            left = left.saturating_sub(turn);
+            if self.is_stopped() || left.is_zero() {
+                return self.is_stopped();
+            }
+        }
     }
 
-    /// Resolves at the signal.
+    /// Resolves at the signal. One that carries a heartbeat needs the runtime's timer.
     pub async fn stopped(&self) {
-        let mut heard = std::pin::pin!(self.0.tasks.notified());
+        let mut heard = std::pin::pin!(self.signal.tasks.notified());
         // Registered before the look at the flag, so that a signal in between is not missed.
         heard.as_mut().enable();
-        if !self.is_stopped() {
-            heard.await;
+        if self.is_stopped() {
+            return;
+        }
+        let Some(heartbeat) = &self.heartbeat else { return heard.await };
+        while tokio::time::timeout(BEAT, heard.as_mut()).await.is_err() {
+            heartbeat.beat();
         }
     }
 }
@@ -106,5 +134,38 @@ mod tests {
         let (trigger, stop) = shutdown();
         drop(trigger);
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(stop.stopped());
+    }
+
+    #[test]
+    fn whoever_asks_or_waits_here_beats() {
+        use crate::clock::{Clock, ManualClock};
+        let clock = Arc::new(ManualClock::at(jiff::Timestamp::UNIX_EPOCH));
+        let heartbeat = Heartbeat::new(Arc::clone(&clock) as Arc<dyn Clock>);
+        let (trigger, stop) = shutdown();
+        let stop = stop.beating(heartbeat.clone());
+        let silent = || {
+            clock.advance(Duration::from_secs(60));
+            heartbeat.silent_for() >= Duration::from_secs(60)
+        };
+        assert!(silent() && !stop.is_stopped() && heartbeat.silent_for().is_zero());
+        assert!(silent() && !stop.wait_timeout(Duration::from_millis(1)) && heartbeat.silent_for().is_zero());
+        // Longer than a beat: it beats in between, and hears the signal all the same.
+        let waits = std::thread::spawn({
+            let stop = stop.clone();
+            move || stop.wait_timeout(Duration::from_secs(600))
+        });
+        let task = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            runtime.block_on(stop.stopped());
+        });
+        for _ in 0..2 {
+            clock.advance(Duration::from_secs(60));
+            while !heartbeat.silent_for().is_zero() {
+                std::thread::yield_now();
+            }
+        }
+        trigger.stop();
+        assert!(waits.join().unwrap());
+        task.join().unwrap();
     }
 }

@@ -14,8 +14,8 @@ use std::{
 
 use amslpr::{
     api::{
-        Answer as Told, Done, Events, Listed, Node, Order, Outlook, ROUTES, Report, Role, Server, Settings,
-        Sources, Tokens, View,
+        Answer as Told, Claim, Done, Events, Listed, Node, Order, Outlook, ROUTES, Report, Role, Server,
+        Settings, Sources, Tokens, View,
     },
     clock::{Clock, SystemClock},
     fact::{Fact, privacy::Privacy, sample},
@@ -112,7 +112,7 @@ fn site(passages: u64, change: impl FnOnce(&mut Settings)) -> Site {
         node: Arc::clone(&node) as Arc<dyn Node>,
         events: events.clone(),
     };
-    let server = Server::start(settings, sources, clock).unwrap();
+    let server = Server::start(settings, sources, Claim::WhenFree, clock).unwrap();
     drop(connect(port));
     Site { _folder: folder, journal, server, events, node, port }
 }

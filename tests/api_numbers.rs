@@ -132,7 +132,7 @@ fn answers_come_in_time_whatever_the_size_of_the_journal() {
 #[test]
 #[ignore = "measures; by hand, on a release build"]
 fn fifty_listeners_cost_whoever_tells_them_next_to_nothing() {
-    use amslpr::api::{Events, Role, Server, Settings, Sources, Tokens};
+    use amslpr::api::{Claim, Events, Role, Server, Settings, Sources, Tokens};
     let folder = tempfile::tempdir().unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let path = folder.path().join("journal.db");
@@ -151,7 +151,7 @@ fn fifty_listeners_cost_whoever_tells_them_next_to_nothing() {
     };
     let events = Events::default();
     let sources = Sources { journal: path, evidence: None, node: Arc::new(Nobody), events: events.clone() };
-    let server = Server::start(settings, sources, Arc::clone(&clock)).unwrap();
+    let server = Server::start(settings, sources, Claim::WhenFree, Arc::clone(&clock)).unwrap();
     drop(connect(port));
     let tell = |listeners: usize| {
         let (heard, over) = (AtomicU64::new(0), AtomicBool::new(false));

@@ -12,7 +12,18 @@ use std::{
 
 /// The modules, from the ground up. On one floor, a module may use those that stand to its left.
 const FLOORS: &[&[&str]] = &[
-    &["geometry", "clock", "shutdown", "mailbox", "backoff", "secret", "telemetry", "plate", "frame"],
+    &[
+        "geometry",
+        "clock",
+        "heartbeat",
+        "shutdown",
+        "mailbox",
+        "backoff",
+        "secret",
+        "telemetry",
+        "plate",
+        "frame",
+    ],
     &["infer"],
     &["capture", "detect", "track", "read", "passage", "access", "fact"],
     &["journal", "publish", "gate"],

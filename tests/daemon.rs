@@ -7,6 +7,7 @@ use std::{
     os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::mpsc::{Receiver, sync_channel},
     time::Duration,
 };
 
@@ -20,15 +21,25 @@ const SOON: u64 = 60_000_000;
 /// A folder with a configuration, and the manager's end of the socket that a daemon speaks to.
 struct Site {
     folder: tempfile::TempDir,
-    manager: UnixDatagram,
+    /// What a daemon has said; heard at once, for it waits for whoever does not listen.
+    said: Receiver<String>,
 }
 
 impl Site {
     fn new(text: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let manager = UnixDatagram::bind(folder.path().join("notify")).unwrap();
-        manager.set_read_timeout(Some(Duration::from_micros(SOON))).unwrap();
-        let site = Self { folder, manager };
+        let (tell, said) = sync_channel(10_000);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 1024];
+            while let Ok(length) = manager.recv(&mut buffer) {
+                let message = String::from_utf8_lossy(&buffer[..length]).trim().to_owned();
+                if tell.send(message).is_err() {
+                    return;
+                }
+            }
+        });
+        let site = Self { folder, said };
         fs::create_dir(site.path("conf.d")).unwrap();
         let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
         site.write(
@@ -72,9 +83,7 @@ impl Site {
         let clock = SystemClock::start();
         let mut heard: Vec<String> = Vec::new();
         while clock.now().as_micros() < SOON {
-            let mut buffer = [0; 1024];
-            let Ok(length) = self.manager.recv(&mut buffer) else { break };
-            let message = String::from_utf8_lossy(&buffer[..length]).trim().to_owned();
+            let Ok(message) = self.said.recv_timeout(Duration::from_micros(SOON)) else { break };
             let is_it = message.contains(wanted);
             heard.push(message);
             if is_it {
@@ -171,6 +180,142 @@ fn a_reload_exchanges_what_changed_and_refuses_what_is_wrong() {
     assert!(daemon.0.wait().unwrap().success());
     let output = site.output(&["status"]);
     assert_eq!(output.status.code(), Some(1), "nobody listens any more");
+}
+
+/// Does anybody serve HTTP there?
+fn serves(port: u16) -> bool {
+    use std::io::{Read as _, Write as _};
+    let Ok(mut stream) = std::net::TcpStream::connect(("127.0.0.1", port)) else { return false };
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    let mut answer = [0; 4];
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").is_ok()
+        && stream.read_exact(&mut answer).is_ok()
+        && &answer == b"HTTP"
+}
+
+fn wait_for(what: &str, is_true: impl Fn() -> bool) {
+    let clock = SystemClock::start();
+    while !is_true() {
+        assert!(clock.now().as_micros() < SOON, "waited in vain: {what}");
+        clock.sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn an_address_that_is_taken_stops_neither_the_start_nor_the_daemon() {
+    let free = || std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = |listener: &std::net::TcpListener| listener.local_addr().unwrap().port();
+    let (first, second) = (free(), free());
+    let (own, other) = (port(&first), port(&second));
+    let http = |port: u16| format!("[http]\nlisten = \"127.0.0.1:{port}\"\n");
+    let site = Site::new(&camera("north"));
+    site.write("conf.d/http.toml", &http(own));
+    let mut daemon = site.start();
+    // Somebody else is there: everything but HTTP runs, and it is tried again.
+    site.hear("READY=1");
+    wait_for("the trouble is told", || site.status()["problems"].to_string().contains("nobody is served at"));
+    drop(first);
+    wait_for("it is served at last", || serves(own));
+    // Another address that is taken: the old one is kept, and so is everything else.
+    site.write("conf.d/http.toml", &format!("{}{}", camera("south"), http(other)));
+    daemon.signal("HUP");
+    site.hear("RELOADING=1");
+    site.hear("READY=1");
+    let status = site.status();
+    let refused = status["configuration"]["refused"].as_str().unwrap_or_default().to_owned();
+    assert!(refused.contains(&format!("127.0.0.1:{other}")), "{status}");
+    assert_eq!(site.cameras(), ["north"]);
+    assert!(serves(own));
+    drop(second);
+    daemon.signal("HUP");
+    site.hear("RELOADING=1");
+    site.hear("READY=1");
+    assert_eq!((site.status()["configuration"]["refused"].clone(), site.cameras().len()), (Value::Null, 2));
+    assert!(serves(other) && !serves(own));
+    daemon.signal("TERM");
+    assert!(daemon.0.wait().unwrap().success());
+}
+
+/// Holds one thread of a process still, as a disk or a driver would that does not come back; until it is dropped.
+struct Held(Child);
+
+impl Held {
+    /// `None`, with a line that says so, where that is not allowed.
+    fn thread(process: &Child, name: &str) -> Option<Self> {
+        const CODE: &str = "import ctypes, os, sys, time
+pid, name = int(sys.argv[1]), sys.argv[2]
+threads = {open(f'/proc/{pid}/task/{t}/comm').read().strip(): int(t) for t in os.listdir(f'/proc/{pid}/task')}
+ptrace = ctypes.CDLL(None).ptrace
+if ptrace(0x4206, threads[name], None, None) or ptrace(0x4207, threads[name], None, None):
+    sys.exit('not allowed')
+os.waitpid(threads[name], 0x40000000)
+print('held', flush=True)
+time.sleep(600)";
+        let mut command = Command::new("python3");
+        command.args(["-c", CODE, &process.id().to_string(), name]).stdout(Stdio::piped());
+        let mut child = command.spawn().ok()?;
+        let mut line = String::new();
+        let mut told = std::io::BufReader::new(child.stdout.take()?);
+        std::io::BufRead::read_line(&mut told, &mut line).ok()?;
+        let held = Self(child);
+        if line.trim() != "held" {
+            println!("no thread can be held still here: nothing is tested");
+            return None;
+        }
+        Some(held)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_thread_that_stands_still_is_named_and_the_watchdog_is_not_fed_until_it_moves_again() {
+    let site = Site::new(&camera("north"));
+    let daemon = site.start();
+    site.hear("READY=1");
+    site.hear("WATCHDOG=1");
+    let Some(held) = Held::thread(&daemon.0, "journal") else { return };
+    let clock = SystemClock::start();
+    let said = site.hear("journal has not moved for");
+    let seconds = clock.now().as_micros() / 1_000_000;
+    assert!((19..=23).contains(&seconds), "after {seconds} s");
+    assert!(said.iter().any(|word| word == "WATCHDOG=1"), "it was fed before");
+    for _ in 0..5 {
+        assert!(site.hear("STATUS=").iter().all(|word| word != "WATCHDOG=1"));
+    }
+    drop(held);
+    site.hear("WATCHDOG=1");
+    let log = fs::read_to_string(site.path("log")).unwrap();
+    assert!(log.contains("has not moved") && log.contains("moves again"), "{log}");
+}
+
+#[test]
+fn a_password_that_is_missing_keeps_one_camera_from_being_opened_and_no_command_from_working() {
+    let locked = "[[camera]]\nname = \"locked\"\n[camera.rtsp]\nurl = \"rtsp://127.0.0.1:9/x\"\nusername = \"u\"\n\
+                  password = { credential = \"amslpr.not-there\" }\n";
+    let site = Site::new(&format!("{locked}{}", camera("north")));
+    // Beside the service: nobody has given this test the service's credentials.
+    for command in [&["check", "--offline"][..], &["plates", "list"], &["config", "show"]] {
+        let output = site.output(command);
+        assert_ne!(output.status.code(), Some(78), "{command:?}: {output:?}");
+    }
+    let check = site.output(&["check", "--offline"]);
+    let said =
+        format!("{}{}", String::from_utf8_lossy(&check.stdout), String::from_utf8_lossy(&check.stderr));
+    assert!(check.status.success() && said.contains("no credential \"amslpr.not-there\""), "{said}");
+    let _daemon = site.start();
+    site.hear("READY=1");
+    wait_for("the camera says why", || {
+        let status = site.status();
+        status["cameras"][0]["last_error"].as_str().is_some_and(|why| why.contains("amslpr.not-there"))
+    });
+    assert_eq!(site.cameras(), ["locked", "north"]);
+    assert!(site.status()["problems"].to_string().contains("amslpr.not-there"));
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::{path::Path, process::Command, sync::Arc, time::Duration};
 
 use amslpr::{
     clock::{Clock, SystemClock},
-    fact::{Fact, sample},
-    journal::{Filter, Handed, Journal, Reader, Settings},
+    fact::{Fact, Lane, Outbox as _, sample},
+    journal::{Filter, Handed, Journal, ListStore, Reader, Settings},
 };
 
 /// Runs one of the ignored tests below with `$1` mounted as a file system of 3 MiB.
@@ -34,6 +34,7 @@ fn on_a_small_disk(test: &str) {
 
 fn settings() -> Settings {
     Settings {
+        outbox: true,
         checkpoint_bytes: 64 << 10,
         retry: (Duration::from_millis(10), Duration::from_millis(50)),
         ..Settings::default()
@@ -79,6 +80,66 @@ fn with_a_disk_that_fills_up() {
     let counted = stats.snapshot();
     assert_eq!((counted.recorded, counted.failing, counted.lost, counted.refused), (600, false, 0, 0));
     assert_eq!(Reader::open(&path).unwrap().count(&Filter::default()).unwrap(), 600);
+}
+
+/// Not one byte more.
+fn fill(disk: &Path) {
+    use std::io::Write as _;
+    let mut filler = std::fs::File::create(disk.join("filler")).unwrap();
+    for piece in [1 << 20, 4096, 1] {
+        while filler.write_all(&vec![0x55; piece]).is_ok() {}
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_at_the_start_is_waited_for_and_nothing_is_lost() {
+    on_a_small_disk("with_a_disk_that_is_full_at_the_start");
+}
+
+#[test]
+#[ignore = "needs a small disk: is started by a_disk_that_is_full_at_the_start_is_waited_for_and_nothing_is_lost"]
+fn with_a_disk_that_is_full_at_the_start() {
+    let Some(disk) = std::env::var_os("AMSLPR_TEST_DISK") else { return };
+    let disk = Path::new(&disk);
+    // A journal that is there, with its lock; and one that is not.
+    for (path, before) in [(disk.join("old.db"), 7), (disk.join("new/journal.db"), 0)] {
+        if before > 0 {
+            let journal = open(&path).unwrap();
+            for n in 0..before {
+                journal.writer().record(Fact::Closed(sample::closed(n)));
+            }
+            assert_eq!(journal.close(Duration::from_secs(20)), 0);
+        } else {
+            std::fs::create_dir(path.parent().unwrap()).unwrap();
+        }
+        fill(disk);
+        let journal = open(&path).unwrap_or_else(|error| panic!("{error}"));
+        let (writer, stats) = (journal.writer(), journal.stats());
+        let full = stats.snapshot();
+        assert!(full.failing && full.disk_full && !journal.is_open(), "{full:?}");
+        assert!(open(&path).is_err(), "it is held all the same");
+        if before > 0 {
+            // Lists can be read as they lie there, wherever one stands.
+            std::env::set_current_dir(disk).unwrap();
+            assert!(ListStore::at_rest(Path::new("old.db")).unwrap().is_some());
+        }
+        let mut pending = journal.pending_facts().unwrap();
+        assert!(pending.undelivered(0, Lane::Everything, 9).unwrap().is_empty());
+        for n in before..before + 600 {
+            assert_ne!(writer.record(Fact::Closed(sample::closed(n))), Handed::Lost);
+        }
+        wait_for("it is tried again", || stats.snapshot().failures > 3);
+        assert!(!writer.flush(Duration::from_millis(20)));
+        std::fs::remove_file(disk.join("filler")).unwrap();
+        assert!(writer.flush(Duration::from_secs(20)), "{:?}", stats.snapshot());
+        let counted = stats.snapshot();
+        assert_eq!((counted.recorded, counted.failing, counted.lost, counted.refused), (600, false, 0, 0));
+        let count = Reader::open(&path).unwrap().count(&Filter::default()).unwrap();
+        assert_eq!(count, before + 600);
+        assert_eq!(pending.undelivered(0, Lane::Everything, 9).unwrap().len(), 9);
+        drop(journal);
+        std::fs::remove_file(&path).unwrap();
+    }
 }
 
 #[test]

@@ -100,6 +100,7 @@ fn facts_reach_the_broker_in_time_while_images_are_written() {
         largest_bytes: 64 << 20,
         keep_free: 0,
         queue: 8,
+        trust: amslpr::clock::WallTrust::default(),
     };
     let (cabinet, exhibitor) = Cabinet::open(keep, journal.writer(), None, Arc::clone(&clock)).unwrap();
     wait_for("the broker", || publisher.stats().snapshot().state.as_str() == "online");

@@ -2,7 +2,8 @@
 //!
 //! A block list wins over every allow list; what is not sure is refused; what is on no list is refused. A vehicle that
 //! is known to be inside may leave after hours and with a used-up pass, unless it is blocked: nobody is locked in.
-//! Where the direction is not known yet, the vehicle is taken for an entering one.
+//! Where the direction is not known yet, the vehicle is taken for an entering one. While nobody knows what time it is, an
+//! entry that is bound to times lets nobody in, and one that keeps somebody out or watches does so at all times.
 
 use std::time::Duration;
 
@@ -65,6 +66,8 @@ pub struct Question<'a> {
     /// As far as it is known yet.
     pub direction: Option<Direction>,
     pub at: Timestamp,
+    /// `at` is about the right time; false before the machine's clock has been set.
+    pub timed: bool,
 }
 
 /// What to do about it. The effects are those of a live vehicle; a recording has none.
@@ -111,7 +114,11 @@ struct Asking<'a> {
 impl Asking<'_> {
     fn decide(&self) -> (Decision, Vec<Effect>) {
         let (camera, at) = (self.question.camera, self.question.at);
-        let counts = |found: &Found<'_>| found.objection(camera, at).is_none();
+        let counts = |found: &Found<'_>| match found.objection(camera, at) {
+            None => true,
+            Some(Objection::NotHere) => false,
+            Some(_) => !self.question.timed,
+        };
         let watch = self.lists.find(Kind::Watch, self.plate).find(counts);
         let (mut decision, mut effects) = match self.lists.find(Kind::Block, self.plate).find(counts) {
             Some(found) => (self.by(Verdict::Refuse, Reason::Blocked, &found), Vec::new()),
@@ -203,7 +210,11 @@ impl Asking<'_> {
     }
 
     fn objection(&self, found: &Found<'_>, inside: bool) -> Option<Objection> {
-        let objection = found.objection(self.question.camera, self.question.at);
+        let objection = match found.objection(self.question.camera, self.question.at) {
+            Some(Objection::NotHere) => Some(Objection::NotHere),
+            _ if !self.question.timed && found.is_bound_to_times() => Some(Objection::ClockUnset),
+            objection => objection,
+        };
         match objection {
             Some(Objection::NotHere) => objection,
             Some(_) if self.is_leaving() && inside => None,

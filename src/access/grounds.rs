@@ -22,11 +22,13 @@ pub enum Objection {
     UsedUp,
     /// The time from its first use is over.
     RanOut,
+    /// It is bound to times, and nobody knows what time it is.
+    ClockUnset,
 }
 
 impl Objection {
-    pub const ALL: [Self; 6] =
-        [Self::NotHere, Self::NotYet, Self::Over, Self::Closed, Self::UsedUp, Self::RanOut];
+    pub const ALL: [Self; 7] =
+        [Self::NotHere, Self::NotYet, Self::Over, Self::Closed, Self::UsedUp, Self::RanOut, Self::ClockUnset];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -36,13 +38,14 @@ impl Objection {
             Self::Closed => "closed",
             Self::UsedUp => "used-up",
             Self::RanOut => "ran-out",
+            Self::ClockUnset => "clock-unset",
         }
     }
 
     pub const fn reason(self) -> Reason {
         match self {
             Self::NotHere => Reason::NotHere,
-            Self::NotYet | Self::Over | Self::Closed => Reason::NotNow,
+            Self::NotYet | Self::Over | Self::Closed | Self::ClockUnset => Reason::NotNow,
             Self::UsedUp | Self::RanOut => Reason::UsedUp,
         }
     }

@@ -225,6 +225,15 @@ impl<'a> Found<'a> {
         self.entry.schedule.as_ref().or(self.list.schedule.as_ref())
     }
 
+    /// It counts at some times and not at others.
+    pub(super) fn is_bound_to_times(&self) -> bool {
+        let entry = self.entry;
+        entry.from.is_some()
+            || entry.until.is_some()
+            || entry.pass.lasts.is_some()
+            || self.schedule().is_some()
+    }
+
     /// What speaks against the entry at this place and time, apart from its pass.
     pub(super) fn objection(&self, camera: &CameraId, at: Timestamp) -> Option<Objection> {
         if !self.list.holds_for(camera) {

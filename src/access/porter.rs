@@ -136,8 +136,9 @@ impl State {
 
 /// A question about a camera's vehicle.
 impl<'a> Question<'a> {
-    pub fn about(passage: &'a Passage, at: Timestamp) -> Self {
+    /// `timed`: the clock that `at` comes from has been set.
+    pub fn about(passage: &'a Passage, at: Timestamp, timed: bool) -> Self {
         let camera: &CameraId = &passage.camera;
-        Self { reading: passage.reading.as_ref(), camera, direction: passage.direction, at }
+        Self { reading: passage.reading.as_ref(), camera, direction: passage.direction, at, timed }
     }
 }

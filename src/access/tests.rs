@@ -77,7 +77,7 @@ impl Site {
 
     fn ask_at(&self, camera: &str, plate: &str, direction: Option<Direction>, at: Timestamp) -> Decision {
         let (reading, camera) = (reading(plate, true), CameraId::new(camera));
-        let question = Question { reading: Some(&reading), camera: &camera, direction, at };
+        let question = Question { reading: Some(&reading), camera: &camera, direction, at, timed: true };
         self.0.decide(&question, true).0
     }
 
@@ -99,7 +99,7 @@ fn only_a_sure_listed_plate_is_admitted() {
     let lists = Lists::load(vec![allow(&["AB12CDE"])]).unwrap();
     let ask = |reading: Option<&Reading>| {
         let camera = CameraId::new("gate");
-        let question = Question { reading, camera: &camera, direction: IN, at: noon() };
+        let question = Question { reading, camera: &camera, direction: IN, at: noon(), timed: true };
         decide(&question, &lists, &Rules::default(), &Memory::default()).0.reason
     };
     assert_eq!(ask(Some(&reading("AB12CDE", false))), Reason::Unsure);
@@ -222,6 +222,34 @@ fn a_guest_s_time_runs_from_the_first_use() {
 }
 
 #[test]
+fn while_nobody_knows_the_time_only_entries_without_times_let_anybody_in() {
+    let mut bound = list("guests", Kind::Allow, &["FR0M1", "UNT1L2", "LASTS3", "USES4"]);
+    let (before, after) = (minutes(-60), minutes(60));
+    bound.entries[0].from = Some(before);
+    bound.entries[1].until = Some(after);
+    bound.entries[2].pass.lasts = Some(Duration::from_secs(3600));
+    bound.entries[3].pass.uses = Some(3);
+    let mut banned = list("banned", Kind::Block, &["BAD5"]);
+    banned.entries[0].from = Some(after);
+    let site = Site::new(Rules::default(), vec![allow(&["AB12CDE"]), bound, banned]);
+    let ask = |plate: &str, timed: bool| {
+        let (reading, camera) = (reading(plate, true), CameraId::new("gate"));
+        let question =
+            Question { reading: Some(&reading), camera: &camera, direction: IN, at: noon(), timed };
+        let decision = site.0.decide(&question, false).0;
+        (decision.reason, decision.grounds.objection)
+    };
+    for plate in ["FR0M1", "UNT1L2", "LASTS3"] {
+        assert_eq!(ask(plate, true), (Reason::Listed, None), "{plate}");
+        assert_eq!(ask(plate, false), (Reason::NotNow, Some(Objection::ClockUnset)), "{plate}");
+    }
+    for plate in ["AB12CDE", "USES4"] {
+        assert_eq!(ask(plate, false), (Reason::Listed, None), "{plate}");
+    }
+    assert_eq!((ask("BAD5", true).0, ask("BAD5", false).0), (Reason::Unlisted, Reason::Blocked));
+}
+
+#[test]
 fn a_pass_is_not_used_by_whoever_does_not_need_it_nor_by_a_recording() {
     let mut guest = list("guests", Kind::Allow, &["AB12CDE"]);
     guest.entries[0].pass.uses = Some(1);
@@ -231,7 +259,8 @@ fn a_pass_is_not_used_by_whoever_does_not_need_it_nor_by_a_recording() {
     assert_eq!(site.0.memory(), Memory::default());
     let site = Site::new(Rules::default(), vec![guest]);
     let (reading, camera) = (reading("AB12CDE", true), CameraId::new("gate"));
-    let question = Question { reading: Some(&reading), camera: &camera, direction: IN, at: noon() };
+    let question =
+        Question { reading: Some(&reading), camera: &camera, direction: IN, at: noon(), timed: true };
     let (decision, effects) = site.0.decide(&question, false);
     assert_eq!((decision.reason, effects.len()), (Reason::Listed, 0));
     assert_eq!(site.0.memory(), Memory::default());
@@ -442,7 +471,7 @@ proptest! {
         for (plate, sure, camera, direction, second) in asked {
             let (reading, camera) = (reading(&plate, sure), CameraId::new(camera));
             let at = Timestamp::from_second(second).unwrap();
-            let question = Question { reading: Some(&reading), camera: &camera, direction, at };
+            let question = Question { reading: Some(&reading), camera: &camera, direction, at, timed: true };
             let (decision, effects) = porter.decide(&question, true);
             let holds = |kind, now: bool| lists.iter().filter(|l| l.kind == kind && l.holds_for(&camera)).any(|l| {
                 l.entries.iter().any(|e| {

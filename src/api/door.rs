@@ -54,9 +54,22 @@ const GOODBYE: Duration = Duration::from_millis(500);
 /// What HTTP/2 begins with, and HTTP/1 never.
 const PREFACE: &[u8] = b"PRI";
 
-/// Accepts and serves until the stop.
-pub(super) async fn serve(shared: Shared, tls: Option<TlsAcceptor>, stop: Stop) {
-    let Some(listener) = listen(&shared, &stop).await else { return };
+/// Accepts and serves until the stop. Without a `listener` it gets one itself, as soon as the address is free.
+pub(super) async fn serve(
+    shared: Shared,
+    listener: Option<TcpListener>,
+    tls: Option<TlsAcceptor>,
+    stop: Stop,
+) {
+    let listener = match listener {
+        Some(listener) => listener,
+        None => match listen(&shared, &stop).await {
+            Some(listener) => listener,
+            None => return,
+        },
+    };
+    let (address, encrypted) = (shared.settings.listen, tls.is_some());
+    tracing::info!(%address, tls = encrypted, "HTTP is served");
     let router = routes::router(&shared);
     let places = Arc::new(Places::default());
     let most = shared.settings.connections;
@@ -109,7 +122,6 @@ async fn listen(shared: &Shared, stop: &Stop) -> Option<TcpListener> {
                 if shared.stats.set_trouble(None) {
                     tracing::info!(%address, "HTTP is served again");
                 }
-                tracing::info!(%address, tls = shared.settings.tls.is_some(), "HTTP is served");
                 return Some(listener);
             }
             Err(error) => {
@@ -126,7 +138,7 @@ async fn listen(shared: &Shared, stop: &Stop) -> Option<TcpListener> {
     }
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
     socket.set_send_buffer_size(SEND_BUFFER)?;

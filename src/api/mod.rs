@@ -46,6 +46,7 @@ use tokio::sync::Semaphore;
 use crate::{
     clock::Clock,
     fact::privacy::Privacy,
+    heartbeat::Heartbeat,
     shutdown::{Trigger, shutdown},
 };
 pub use events::Events;
@@ -77,6 +78,15 @@ pub struct Settings {
     pub listeners: usize,
     /// What may be shown at all.
     pub privacy: Privacy,
+}
+
+/// When the address has to be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// Now, or the server does not start.
+    Now,
+    /// As soon as it is free; until then it stands in the statistics as the trouble that it is.
+    WhenFree,
 }
 
 /// Where the answers come from.
@@ -126,20 +136,44 @@ pub struct Server {
     stop: Option<Trigger>,
     thread: Option<JoinHandle<()>>,
     stats: Arc<Stats>,
+    heartbeat: Heartbeat,
 }
 
 impl Server {
-    /// Starts to serve, in a thread of its own. An address that cannot be had is tried again, and stands in the
-    /// statistics as the trouble that it is.
-    pub fn start(settings: Settings, sources: Sources, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
+    /// Starts to serve, in a thread of its own.
+    pub fn start(
+        settings: Settings,
+        sources: Sources,
+        claim: Claim,
+        clock: Arc<dyn Clock>,
+    ) -> std::io::Result<Self> {
         let tls = settings.tls.as_ref().map(Tls::acceptor).transpose().map_err(std::io::Error::other)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(WORKERS)
             .thread_name("http worker")
             .build()?;
+        let listener = match claim {
+            Claim::Now => {
+                let bound = {
+                    let _context = runtime.enter();
+                    door::bind(settings.listen)
+                };
+                match bound {
+                    Ok(listener) => Some(listener),
+                    Err(error) => {
+                        // Whoever asks may be a task of another runtime, which must not wait for the end of this one.
+                        runtime.shutdown_background();
+                        return Err(error);
+                    }
+                }
+            }
+            Claim::WhenFree => None,
+        };
         let stats = Arc::new(Stats::default());
+        let heartbeat = Heartbeat::new(Arc::clone(&clock));
         let (trigger, stop) = shutdown();
+        let stop = stop.beating(heartbeat.clone());
         let shared = Shared(Arc::new(Inner {
             readers: passages::Readers::new(&sources.journal, READERS),
             pictures: snapshot::Pictures::default(),
@@ -152,15 +186,20 @@ impl Server {
             sources,
         }));
         let thread = thread::Builder::new().name("http".to_owned()).spawn(move || {
-            runtime.block_on(door::serve(shared, tls, stop));
+            runtime.block_on(door::serve(shared, listener, tls, stop));
             // Listeners say goodbye; a question to the journal under way gets no answer any more.
             runtime.shutdown_timeout(Duration::from_millis(200));
         })?;
-        Ok(Self { stop: Some(trigger), thread: Some(thread), stats })
+        Ok(Self { stop: Some(trigger), thread: Some(thread), stats, heartbeat })
     }
 
     pub fn stats(&self) -> &Arc<Stats> {
         &self.stats
+    }
+
+    /// Its thread's; those that wait for the journal on its behalf are not meant.
+    pub const fn heartbeat(&self) -> &Heartbeat {
+        &self.heartbeat
     }
 }
 

@@ -41,6 +41,9 @@ impl Tls {
     }
 
     pub(super) fn acceptor(&self) -> Result<TlsAcceptor, TlsError> {
+        if let Some(missing) = self.key.trouble() {
+            return Err(TlsError::Key(missing.to_owned()));
+        }
         let chain =
             publish::certificates(&self.certificates).map_err(|why| TlsError::Certificate(why.to_owned()))?;
         let key = PrivateKeyDer::from_pem_slice(self.key.expose().as_bytes()).map_err(|_| {

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     backoff::{self, Backoff},
     frame::Frame,
+    heartbeat::Heartbeat,
     mailbox::{Receiver, Sender, Sent, WhenFull, mailbox},
     shutdown::{Stop, Trigger, shutdown},
 };
@@ -68,6 +69,7 @@ pub struct Camera {
     trigger: Option<Trigger>,
     thread: Option<JoinHandle<()>>,
     stats: Arc<CameraStats>,
+    heartbeat: Heartbeat,
 }
 
 impl Camera {
@@ -83,11 +85,13 @@ impl Camera {
             Delivery::Every(places) => mailbox(places, WhenFull::Wait),
         };
         let (trigger, stop) = shutdown();
+        let heartbeat = Heartbeat::new(Arc::clone(&origin.clock));
         let run = Run {
             source,
             origin: origin.clone(),
             sender,
-            stop,
+            stop: stop.beating(heartbeat.clone()),
+            heartbeat: heartbeat.clone(),
             backoff: Backoff::new(care.retry),
             refusals: Backoff::new(care.refused),
             proven: false,
@@ -99,11 +103,16 @@ impl Camera {
         // Linux shows 15 bytes of a thread's name; the rest is for panics and debuggers.
         let thread = thread::Builder::new().name(name).spawn(move || run.until_stopped())?;
         let stats = Arc::clone(&origin.stats);
-        Ok((Self { trigger: Some(trigger), thread: Some(thread), stats }, receiver))
+        Ok((Self { trigger: Some(trigger), thread: Some(thread), stats, heartbeat }, receiver))
     }
 
     pub fn stats(&self) -> &Arc<CameraStats> {
         &self.stats
+    }
+
+    /// Its thread's: silent while a driver, a file or a decoder does not come back.
+    pub const fn heartbeat(&self) -> &Heartbeat {
+        &self.heartbeat
     }
 
     /// The thread is over: the recording ended or failed.
@@ -132,7 +141,9 @@ struct Run {
     source: Box<dyn Source>,
     origin: Origin,
     sender: Sender<Frame>,
+    /// Beats whenever it is asked.
     stop: Stop,
+    heartbeat: Heartbeat,
     backoff: Backoff,
     refusals: Backoff,
     /// It has worked since it broke last.
@@ -157,8 +168,13 @@ impl Run {
         let mut last_words = String::new();
         let state = loop {
             match self.once() {
-                Over::Ended | Over::Stopped => break CameraState::Ended,
-                Over::Broke(error) => {
+                Over::Ended if !self.source.is_live() => break CameraState::Ended,
+                Over::Stopped => break CameraState::Ended,
+                over => {
+                    let error = match over {
+                        Over::Broke(error) => error,
+                        Over::Ended | Over::Stopped => CaptureError::new(self.source.describe(), Fault::Gone),
+                    };
                     let words = error.to_string();
                     stats.failed(&words);
                     if std::mem::take(&mut self.proven) {
@@ -193,6 +209,7 @@ impl Run {
             }
         };
         stats.set_state(state);
+        self.heartbeat.rest();
     }
 
     /// A device that was plugged in just now may belong to nobody of us yet: a moment later it does.
@@ -304,6 +321,7 @@ mod tests {
     struct Scripted {
         openings: Arc<Mutex<Vec<Opening>>>,
         origin: Origin,
+        live: bool,
     }
 
     struct Opened {
@@ -315,6 +333,10 @@ mod tests {
     impl Source for Scripted {
         fn describe(&self) -> String {
             "a script".to_owned()
+        }
+
+        fn is_live(&self) -> bool {
+            self.live
         }
 
         fn open(&mut self, stop: &Stop) -> Result<Box<dyn Stream>, CaptureError> {
@@ -345,17 +367,18 @@ mod tests {
     }
 
     fn start(openings: Vec<Opening>, delivery: Delivery) -> (Camera, Receiver<Frame>) {
-        start_with(openings, delivery, Duration::from_millis(1))
+        start_as(openings, delivery, Duration::from_millis(1), false)
     }
 
-    fn start_with(
+    fn start_as(
         openings: Vec<Opening>,
         delivery: Delivery,
         refused: Duration,
+        live: bool,
     ) -> (Camera, Receiver<Frame>) {
         let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
         let origin = Origin::new(CameraId::new("gate"), clock, 8);
-        let source = Scripted { openings: Arc::new(Mutex::new(openings)), origin: origin.clone() };
+        let source = Scripted { openings: Arc::new(Mutex::new(openings)), origin: origin.clone(), live };
         let quick = backoff::Settings {
             first: Duration::from_millis(1),
             longest: Duration::from_millis(2),
@@ -400,11 +423,66 @@ mod tests {
     }
 
     #[test]
+    fn a_live_camera_goes_on_where_a_recording_would_be_over() {
+        let script = vec![Ok((2, None)), Err(Fault::NoPictures), Ok((1, None))];
+        let (camera, receiver) = start_as(script, Delivery::Every(2), Duration::from_millis(1), true);
+        let seen: Vec<u64> = (0..3)
+            .map(|_| match receiver.receive(LONG) {
+                Received::Item(frame) => frame.seq,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!((seen.as_slice(), camera.is_finished()), ([0, 1, 2].as_slice(), false));
+    }
+
+    /// Opens when it is let: as a driver does that does not come back.
+    struct Stuck(std::sync::mpsc::Receiver<()>);
+
+    impl Source for Stuck {
+        fn describe(&self) -> String {
+            "a driver that hangs".to_owned()
+        }
+
+        fn open(&mut self, _: &Stop) -> Result<Box<dyn Stream>, CaptureError> {
+            let _ = self.0.recv();
+            Err(CaptureError::new("driver", Fault::Missing))
+        }
+    }
+
+    #[test]
+    fn a_camera_whose_driver_hangs_is_silent_and_one_that_waits_is_not() {
+        let minute = Duration::from_secs(60);
+        let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
+        let origin = Origin::new(CameraId::new("gate"), Arc::clone(&clock) as Arc<dyn Clock>, 8);
+        let slow = backoff::Settings { first: LONG, longest: LONG, jitter: 0.0 };
+        let care = Care { retry: slow, ..Care::default() };
+        let (lets, opens) = std::sync::mpsc::sync_channel(1);
+        let (camera, _receiver) =
+            Camera::start(Box::new(Stuck(opens)), &origin, Delivery::Latest(1), &care).unwrap();
+        // From its beginning to the driver, it moves; then it does not, however often it is looked at.
+        for _ in 0..20 {
+            clock.advance(minute);
+            thread::yield_now();
+        }
+        while camera.heartbeat().silent_for() < minute {
+            clock.advance(minute);
+        }
+        lets.send(()).unwrap();
+        while camera.stats().state() != CameraState::Retrying {
+            thread::yield_now();
+        }
+        clock.advance(minute);
+        while !camera.heartbeat().silent_for().is_zero() {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
     fn a_camera_that_was_plugged_in_just_now_may_be_denied_for_a_moment() {
         let denied = || Err(Fault::Denied);
         let script = vec![Err(Fault::Missing), denied(), denied(), denied(), Ok((2, None))];
         // Waits after a refusal that somebody has to see to would outlast the test.
-        let (camera, receiver) = start_with(script, Delivery::Every(2), LONG);
+        let (camera, receiver) = start_as(script, Delivery::Every(2), LONG, false);
         assert_eq!(received(&receiver), [0, 1]);
         assert_eq!(camera.stats().counts().failures, 4);
     }

@@ -23,7 +23,7 @@ use crate::{
         self,
         board::Board,
         control::{ask::ask, words::Request},
-        examine, reach,
+        examine, reach, rights,
     },
     infer::{
         EngineKind,
@@ -118,7 +118,7 @@ fn general(file: &Path) -> anyhow::Result<Exit> {
         }
     };
     findings.extend(examine::machine(config.as_ref(), &board, clock.wall()));
-    findings.extend(examine::permissions(file));
+    findings.extend(rights::look(Path::new("/"), file, config.as_ref()));
     findings.extend(examine::networks(config.as_ref()));
     findings.extend(config.iter().flat_map(|config| reach::all(config, &board)));
     findings.push(npu(config.as_ref().map_or(&[], |config| &config.engine.order)));

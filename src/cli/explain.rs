@@ -327,7 +327,8 @@ fn lists_now(
     let store = ListStore::open(path).ok()?;
     let (lists, _) = config.lists.with(&store.entries().ok()?);
     let direction = record.and_then(|record| record.passage.direction);
-    let question = Question { reading: Some(reading), camera: &decided.camera, direction, at: decided.at };
+    let (camera, at, timed) = (&decided.camera, decided.at, !decided.clock_unset);
+    let question = Question { reading: Some(reading), camera, direction, at, timed };
     let (now, _) = access::decide(&question, &lists, &access::Rules::default(), &Memory::default());
     let plate = now.matched.as_ref().unwrap_or(&reading.text);
     let changes = store.changes(Some(plate), 1000).ok()?;

@@ -133,6 +133,10 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         }
         What::Erase { plate } => {
             let text = PlateText::normalise(plate).with_context(|| format!("{plate:?} is no plate"))?;
+            let config = found.config.as_ref();
+            if let Some(missing) = config.and_then(|config| config.privacy.mode.trouble()) {
+                anyhow::bail!("plates are kept under pseudonyms, whose key is not to be had: {missing}");
+            }
             // Passages may name it by a pseudonym; who changed its entry when names it by itself.
             let written = found.config.as_ref().map(|config| searched(&config.privacy.mode, &text));
             let mut passages = care::erase_plate(path, &text)?;

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use super::{Exit, journal::Place};
 use crate::{
     clock::{Clock, SystemClock},
-    daemon::examine,
+    daemon::{board::Board, examine},
     journal::care::{
         Pace,
         upkeep::{Report, Work, upkeep},
@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     let clock = SystemClock::start();
     let retention = found.config.as_ref().and_then(|config| config.journal.retention);
-    let may_erase = wanted(Step::Erase) && examine::is_clock_set(clock.wall());
+    let may_erase = wanted(Step::Erase) && examine::is_clock_set(clock.wall(), &Board::default());
     let mut work = Work {
         check: wanted(Step::Check),
         erase: retention.filter(|_| may_erase),

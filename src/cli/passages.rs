@@ -149,6 +149,9 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let mut filter = args.which.filter()?;
     let Some(found) = args.place.find() else { return Ok(Exit::Configuration) };
     if let (Some(config), Some(PlateFilter::Exactly(plate))) = (&found.config, &mut filter.plate) {
+        if let Some(missing) = config.privacy.mode.trouble() {
+            anyhow::bail!("plates are kept under pseudonyms, whose key is not to be had: {missing}");
+        }
         *plate = searched(&config.privacy.mode, plate);
     }
     let mut reader = Reader::open(&found.path)?;

@@ -39,6 +39,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
             let exit = match &error {
                 DaemonError::Chain(ChainError::NoEngine { .. }) => Exit::NoHardware,
                 // Trying again changes nothing: another program has to be installed, or the file moved away.
+                DaemonError::Privacy(_) => Exit::Configuration,
                 DaemonError::Journal(error) if error.is_of_another_version() => Exit::Configuration,
                 _ => Exit::Failure,
             };

@@ -138,9 +138,10 @@ fn page(report: &Value) -> String {
         say(
             "camera",
             format!(
-                "{}: {}, {} frames, {} looked at in {} ms each, {} reads, {} passages",
+                "{}: {}, {} a second, {} frames, {} looked at in {} ms each, {} reads, {} passages",
                 word(&camera["name"]),
                 word(&camera["state"]),
+                word(&camera["fps"]),
                 word(&camera["frames"]),
                 word(&camera["looked_at"]),
                 camera["look_ms"].as_f64().map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0}")),
@@ -161,6 +162,19 @@ fn page(report: &Value) -> String {
                 word(&gate["failed"]),
             ),
         );
+    }
+    for engine in list(&report["engines"]) {
+        let (task, preferred, now) =
+            (word(&engine["task"]), word(&engine["preferred"]), word(&engine["now"]));
+        let instead = match engine["failed_over"].as_bool() {
+            Some(true) => format!(", standing in for {preferred}"),
+            _ => String::new(),
+        };
+        say("engine", format!("{task}: {now}{instead}"));
+    }
+    // The same for every task.
+    for skipped in list(&report["engines"][0]["skipped"]) {
+        say("", format!("not {}: {}", word(&skipped["engine"]), word(&skipped["why"])));
     }
     say("lists", format!("{} entries", word(&report["lists"]["entries"])));
     let journal = &report["journal"];
@@ -231,14 +245,19 @@ mod tests {
         let report = json!({
             "verdict": "degraded", "problems": ["camera yard is being reopened"], "version": "1.2.3", "uptime_s": 93_784,
             "cameras": [{"name": "yard", "state": "retrying", "frames": 7, "look_ms": 31.4}],
+            "engines": [{
+                "task": "detect", "preferred": "hailo", "now": "cpu", "failed_over": true,
+                "skipped": [{"engine": "onnxruntime", "why": "there is none"}],
+            }],
             "gates": [{"name": "main", "state": "idle", "actuated": 2}],
         });
         let page = page(&report);
         for line in [
             "verdict    degraded\n           camera yard is being reopened\n",
             "daemon     1.2.3, up 1 d 2 h\n",
-            "camera     yard: retrying, 7 frames, - looked at in 31 ms each, - reads, - passages\n",
+            "camera     yard: retrying, - a second, 7 frames, - looked at in 31 ms each, - reads, - passages\n",
             "gate       main: idle, opened 2 times, refused -, failed -\n",
+            "engine     detect: cpu, standing in for hailo\n           not onnxruntime: there is none\n",
             "broker     -\n",
         ] {
             assert!(page.contains(line), "{line:?} is not in\n{page}");

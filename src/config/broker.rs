@@ -35,7 +35,7 @@ pub(super) fn interpret(context: &mut Context<'_>) -> Option<Mqtt> {
     topic(context, placed, &table.prefix);
     let discovery_prefix = or(&table.discovery_prefix, "homeassistant".to_owned(), Clone::clone);
     topic(context, placed, &table.discovery_prefix);
-    let password = table.password.as_ref().and_then(|place| context.secret(place, placed.file));
+    let password = table.password.as_ref().map(|place| context.secret(place, placed.file));
     if table.password.is_some() {
         context.needed(&table.username, "username", &at, "\"amslpr\"");
     }
@@ -161,7 +161,7 @@ fn tls(context: &mut Context<'_>, placed: &Placed<schema::Mqtt>, secure: bool) -
         (Some(path), Some(key)) => {
             let certificates = pem(context, &path, at(&table.certificate));
             let key = context.secret(key, file);
-            Some(ClientCertificate { certificates: certificates?, key: key? })
+            Some(ClientCertificate { certificates: certificates?, key })
         }
         (None, None) => None,
         (Some(_), None) => {
@@ -174,7 +174,10 @@ fn tls(context: &mut Context<'_>, placed: &Placed<schema::Mqtt>, secure: bool) -
         }
     };
     let tls = Tls { authorities: authorities?, authorities_from: ca.display().to_string(), client };
-    if let Err(error) = tls.check() {
+    // Without its key there is nothing to check; the publisher says so.
+    if tls.trouble().is_none()
+        && let Err(error) = tls.check()
+    {
         let (span, help) = match error.part {
             Part::Authorities => {
                 (at(&table.ca), "ca is the file of the authority that signed the broker's certificate")

@@ -53,10 +53,11 @@ pub(super) fn parse(text: &str, id: FileId, report: &mut Report) -> Document {
     drop_unknown(&mut table, "", &mut |key, bytes, known| {
         let mut problem = Problem::new(format!("unknown key {key:?}")).at(at(bytes.clone()), "");
         let near = nearest(key, known.iter().copied());
+        let newer = concat!("; or was it written for a newer version than ", env!("CARGO_PKG_VERSION"), "?");
         problem.help = Some(match (near, keys::table_of(key)) {
-            (Some(near), _) => format!("did you mean {near:?}?"),
+            (Some(near), _) => format!("did you mean {near:?}?{newer}"),
             (None, Some(table)) => format!("{key:?} is a key of {table}"),
-            (None, None) => format!("the keys here are {}", known.join(", ")),
+            (None, None) => format!("the keys here are {}{newer}", known.join(", ")),
         });
         refused.push(Refused { key: near.unwrap_or(key).to_owned(), at: bytes.start });
         report.add(problem);

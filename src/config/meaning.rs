@@ -16,7 +16,7 @@ use super::{
     onnxruntime,
     report::{FileId, Problem, Report, Span},
     schema::Key,
-    secret::SecretPlace,
+    secret::{self, SecretPlace},
     storage,
     values::{Bytes, Fraction},
     web,
@@ -34,7 +34,7 @@ use crate::{
 
 /// What the files mean.
 pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mut Report) -> Config {
-    let mut context = Context { merged, credentials, report };
+    let mut context = Context { merged, credentials, report, secret_files: Vec::new() };
     // Each line of a GPIO chip with its first use.
     let mut lines = Vec::new();
     let cameras = context.cameras(&mut lines);
@@ -61,6 +61,7 @@ pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mu
         http: web::interpret(&mut context),
         log: context.log(),
         health: context.health(),
+        secret_files: std::mem::take(&mut context.secret_files),
         cameras,
     }
 }
@@ -70,6 +71,7 @@ pub(super) struct Context<'a> {
     pub merged: &'a Merged,
     pub credentials: Option<&'a Path>,
     pub report: &'a mut Report,
+    pub secret_files: Vec<PathBuf>,
 }
 
 /// The written value, or its default.
@@ -296,10 +298,10 @@ impl Context<'_> {
         password: &Key<SecretPlace>,
         table: &Span,
     ) -> Option<Login> {
-        let secret = password.as_ref().and_then(|place| self.secret(place, table.file));
-        match (username, password) {
-            (Some(username), Some(_)) => {
-                Some(Login { username: username.get_ref().clone(), password: secret? })
+        let secret = password.as_ref().map(|place| self.secret(place, table.file));
+        match (username, secret) {
+            (Some(username), Some(password)) => {
+                Some(Login { username: username.get_ref().clone(), password })
             }
             (None, None) => None,
             (Some(_), None) => {
@@ -313,9 +315,23 @@ impl Context<'_> {
         }
     }
 
-    pub(super) fn secret(&mut self, place: &Spanned<SecretPlace>, file: FileId) -> Option<Secret> {
+    /// One that cannot be had is missing for whoever needs it: a camera without its password must not keep the others
+    /// from being looked at.
+    pub(super) fn secret(&mut self, place: &Spanned<SecretPlace>, file: FileId) -> Secret {
+        self.fetch(place, file, false)
+    }
+
+    /// One without which nothing may run.
+    pub(super) fn needed_secret(&mut self, place: &Spanned<SecretPlace>, file: FileId) -> Secret {
+        self.fetch(place, file, true)
+    }
+
+    fn fetch(&mut self, place: &Spanned<SecretPlace>, file: FileId, needed: bool) -> Secret {
         let at = Span { file, bytes: place.span() };
         let folder = self.merged.folder(file);
+        if let SecretPlace::File(path) = place.get_ref() {
+            self.secret_files.push(folder.join(path));
+        }
         if place.get_ref().is_open_to_all(folder) {
             self.wrong(
                 Problem::warning("everybody on this machine may read the file of this secret")
@@ -324,10 +340,27 @@ impl Context<'_> {
             );
         }
         match place.get_ref().fetch(self.credentials, folder) {
-            Ok(secret) => Some(secret),
+            Ok(secret) => secret,
             Err(missing) => {
-                self.wrong(Problem::new(missing.what).at(at, "").help(missing.help));
-                None
+                let why = Secret::missing(format!("{}; {}", missing.what, missing.help));
+                let stores = secret::STORES.map(Path::new);
+                let problem = match place.get_ref() {
+                    SecretPlace::Credential(name) if missing.elsewhere => {
+                        // The service gets what lies there, and only the service.
+                        if secret::is_in_store(name, &stores) != Some(false) {
+                            return why;
+                        }
+                        let what = format!("there is no credential {name:?} for the service to import");
+                        let help = format!(
+                            "make it by `systemd-creds encrypt --name={name} - /etc/credstore.encrypted/{name}`"
+                        );
+                        Problem::warning(what).help(help)
+                    }
+                    _ if needed => Problem::new(missing.what).help(missing.help),
+                    _ => Problem::warning(missing.what).help(missing.help),
+                };
+                self.wrong(problem.at(at, ""));
+                why
             }
         }
     }

@@ -105,6 +105,8 @@ pub struct Config {
     pub http: Option<Http>,
     pub log: Log,
     pub health: Health,
+    /// The files that secrets are kept in.
+    pub secret_files: Vec<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -244,6 +246,8 @@ pub struct Http {
     /// `None`: in the clear.
     pub tls: Option<api::Tls>,
     pub tokens: api::Tokens,
+    /// Why some of the tokens are not known.
+    pub missing: Option<String>,
     /// Requests a second that one address may make.
     pub rate: u32,
     /// Connections at a time.
@@ -300,7 +304,8 @@ pub struct Loaded {
     pub report: Report,
 }
 
-/// Reads the main file and `conf.d/*.toml` beside it. Secrets come from systemd's credentials, where it passed any.
+/// Reads the main file and `conf.d/*.toml` beside it. Secrets come from systemd's credentials, where it passed any; one that
+/// cannot be had is missing where it is needed.
 pub fn load(main_file: &Path) -> Result<Loaded, Report> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     load_with(main_file, credentials.as_deref())

@@ -1,7 +1,8 @@
 //! Secrets: where one is kept, and fetching it.
 //!
 //! A secret never stands in the configuration itself. It comes from a systemd credential or from a file that only
-//! the service may read.
+//! the service may read. One that cannot be had fails what needs it and nothing else; beside the service, whose
+//! credentials nobody else gets, that is nothing to worry about as long as systemd has it.
 
 use std::{
     fs::File,
@@ -67,11 +68,38 @@ impl TryFrom<Value> for SecretPlace {
     }
 }
 
+/// Where systemd finds what a service imports.
+pub(super) const STORES: [&str; 8] = [
+    "/etc/credstore",
+    "/etc/credstore.encrypted",
+    "/run/credstore",
+    "/run/credstore.encrypted",
+    "/usr/local/lib/credstore",
+    "/usr/local/lib/credstore.encrypted",
+    "/usr/lib/credstore",
+    "/usr/lib/credstore.encrypted",
+];
+
 /// Why a secret could not be had: what happened, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Missing {
     pub what: String,
     pub help: String,
+    /// This is not the service, and the secret is its credential: nothing that its configuration is to blame for.
+    pub elsewhere: bool,
+}
+
+/// Is a credential of this name in one of these folders? `None`: they may not all be looked at.
+pub(super) fn is_in_store(name: &str, stores: &[&Path]) -> Option<bool> {
+    let mut all = true;
+    for store in stores {
+        match store.join(name).try_exists() {
+            Ok(true) => return Some(true),
+            Ok(false) => {}
+            Err(_) => all = false,
+        }
+    }
+    all.then_some(false)
 }
 
 impl SecretPlace {
@@ -84,6 +112,7 @@ impl SecretPlace {
                         what: format!("the credential {name:?} is not there: systemd passed none"),
                         help: "run as the service (the unit imports amslpr.*), or use { file = \"...\" }"
                             .to_owned(),
+                        elsewhere: true,
                     });
                 };
                 let path = folder.join(name);
@@ -93,6 +122,7 @@ impl SecretPlace {
                         "make it by `systemd-creds encrypt --name={name} - /etc/credstore.encrypted/{name}` and restart \
                          the service (its name must begin with \"amslpr.\")"
                     ),
+                    elsewhere: false,
                 })
             }
             Self::File(path) => {
@@ -100,6 +130,7 @@ impl SecretPlace {
                 read(&path).map_err(|error| Missing {
                     what: format!("the secret in {} cannot be read: {error}", path.display()),
                     help: "it must exist and be readable by the user of the service".to_owned(),
+                    elsewhere: false,
                 })
             }
         }
@@ -157,6 +188,20 @@ mod tests {
     #[test]
     fn a_secret_does_not_show_itself() {
         assert_eq!(format!("{:?}", Secret::new("hunter2".into())), "(set)");
+    }
+
+    #[test]
+    fn a_credential_is_looked_for_where_systemd_would() {
+        let dir = tempfile::tempdir().unwrap();
+        let (plain, sealed) = (dir.path().join("credstore"), dir.path().join("credstore.encrypted"));
+        std::fs::create_dir(&sealed).unwrap();
+        std::fs::write(sealed.join("amslpr.x"), "sealed").unwrap();
+        let stores = [plain.as_path(), sealed.as_path()];
+        assert_eq!(is_in_store("amslpr.x", &stores), Some(true));
+        assert_eq!(is_in_store("amslpr.y", &stores), Some(false));
+        // Below a file, as below a folder that may not be entered, nobody can say.
+        let unknown = sealed.join("amslpr.x");
+        assert_eq!(is_in_store("amslpr.y", &[unknown.as_path()]), None);
     }
 
     #[test]

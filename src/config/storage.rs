@@ -32,9 +32,10 @@ pub(super) fn privacy(context: &mut Context<'_>) -> Privacy {
     let merged = context.merged;
     let Some(placed) = &merged.privacy else { return Privacy::default() };
     let table = placed.get();
-    let key = table.key.as_ref().and_then(|place| {
-        let secret = context.secret(place, placed.file)?;
-        if secret.expose().len() < SHORTEST_KEY {
+    // Without it plates would have to be kept in the clear, or not at all.
+    let key = table.key.as_ref().map(|place| {
+        let secret = context.needed_secret(place, placed.file);
+        if secret.trouble().is_none() && secret.expose().len() < SHORTEST_KEY {
             let at = Span { file: placed.file, bytes: place.span() };
             context.wrong(
                 Problem::new(format!("this key is shorter than {SHORTEST_KEY} characters"))
@@ -42,7 +43,7 @@ pub(super) fn privacy(context: &mut Context<'_>) -> Privacy {
                     .help("make one: head -c 32 /dev/urandom | base64"),
             );
         }
-        Some(secret)
+        secret
     });
     let mode = match or(&table.mode, Keeping::Full, |word| word.0) {
         Keeping::Full => Mode::Full,

@@ -168,7 +168,13 @@ fn an_unknown_key_is_shown_with_its_place_and_the_likely_one() {
     check(
         "[journal]\npth = \"x.db\"\n",
         1,
-        &["unknown key \"pth\"", "amslpr.toml:2:1", "^^^", "did you mean \"path\"?"],
+        &[
+            "unknown key \"pth\"",
+            "amslpr.toml:2:1",
+            "^^^",
+            "did you mean \"path\"?",
+            concat!("written for a newer version than ", env!("CARGO_PKG_VERSION")),
+        ],
     );
     check("[enigne]\nthreads = 2\n", 1, &["did you mean \"engine\"?", "amslpr.toml:1:2"]);
     check("[journal]\nregions = [\"ro\"]\n", 1, &["\"regions\" is a key of [plate]"]);
@@ -312,16 +318,56 @@ fn a_secret_is_never_in_the_file() {
         1,
         &["does not stand in the configuration", "systemd-creds"],
     );
-    check(
-        &(rtsp.to_owned() + "password = { credential = \"amslpr.y\" }\n"),
-        1,
-        &["\"amslpr.y\" cannot be read"],
-    );
     check(rtsp, 1, &["\"password\" is missing"]);
     let config = good(&(rtsp.to_owned() + "password = { credential = \"amslpr.x\" }\n"));
     let Source::Rtsp { login: Some(login), .. } = &config.cameras[0].source else { panic!("{config:?}") };
     assert_eq!(login.password.expose(), "hunter2");
     assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_secret_that_is_missing_fails_only_what_needs_it() {
+    let missing = "{ credential = \"amslpr.y\" }";
+    let camera = |name: &str, password: &str| {
+        format!(
+            "[[camera]]\nname = \"{name}\"\n[camera.rtsp]\nurl = \"rtsp://h/x\"\nusername = \"u\"\npassword = {password}\n"
+        )
+    };
+    let gate = format!(
+        "[[gate]]\nname = \"g\"\ncameras = [\"a\"]\n[gate.http]\nurl = \"http://h/?timer=1\"\nusername = \"u\"\npassword = {missing}\n"
+    );
+    let text = format!(
+        "{}{}{gate}[mqtt]\nhost = \"localhost\"\nusername = \"u\"\npassword = {missing}\n[http]\nread-token = {missing}\n",
+        camera("a", missing),
+        camera("b", "{ credential = \"amslpr.x\" }"),
+    );
+    let dir = folder(&text, &[]);
+    let loaded = load_in(&dir).unwrap_or_else(|report| panic!("{report}"));
+    let words = loaded.report.to_string();
+    assert_eq!(words.matches("the credential \"amslpr.y\" cannot be read").count(), 4, "{words}");
+    let password = |camera: &Camera| match &camera.source {
+        Source::Rtsp { login: Some(login), .. } => login.password.clone(),
+        other => panic!("{other:?}"),
+    };
+    let config = &loaded.config;
+    let trouble = password(&config.cameras[0]).trouble().unwrap().to_owned();
+    assert!(trouble.contains("systemd-creds encrypt --name=amslpr.y"), "{trouble}");
+    assert_eq!(password(&config.cameras[1]).expose(), "hunter2");
+    let GateOutput::Relay(relay) = &config.gates[0].output else { panic!("{:?}", config.gates) };
+    assert!(relay.login.as_ref().unwrap().1.trouble().is_some());
+    assert!(config.mqtt.as_ref().unwrap().password.as_ref().unwrap().trouble().is_some());
+    assert!(config.http.as_ref().unwrap().missing.is_some());
+
+    // Beside the service nobody gets its credentials, and nobody needs them to look at the rest.
+    let beside = load_with(&dir.path().join("amslpr.toml"), None).unwrap_or_else(|report| panic!("{report}"));
+    assert!(password(&beside.config.cameras[1]).trouble().unwrap().contains("systemd passed none"));
+
+    // What must not be kept in the clear is not kept at all.
+    let key = format!("{CAMERA}[privacy]\nmode = \"pseudonymous\"\nkey = {missing}\n");
+    check(&key, 1, &["the credential \"amslpr.y\" cannot be read"]);
+    let dir = folder(&key, &[]);
+    let beside = load_with(&dir.path().join("amslpr.toml"), None).unwrap_or_else(|report| panic!("{report}"));
+    assert!(beside.config.privacy.mode.trouble().is_some());
 }
 
 #[test]

@@ -42,21 +42,22 @@ pub(super) fn interpret(context: &mut Context<'_>) -> Option<Http> {
     let (table, file) = (placed.get(), placed.file);
     let listen = or(&table.listen, USUAL, |word| word.0);
     let mut tokens = Tokens::default();
+    let mut missing = None;
     for (key, role) in [(&table.read_token, Role::Read), (&table.operate_token, Role::Operate)] {
         let Some(place) = key else { continue };
         let at = Span { file, bytes: place.span() };
-        if let Some(secret) = context.secret(place, file) {
-            // One a line, so that each user can have another one.
-            for token in secret.expose().lines().map(str::trim).filter(|line| !line.is_empty()) {
-                if token.len() < Tokens::SHORTEST || token.contains(char::is_whitespace) {
-                    let least = Tokens::SHORTEST;
-                    let what = format!("a token has {least} characters or more, and no blanks");
-                    let help = "make one: head -c 32 /dev/urandom | base64";
-                    context.wrong(Problem::new(what).at(at.clone(), "").help(help));
-                    break;
-                }
-                tokens.add(role, token);
+        let secret = context.secret(place, file);
+        missing = missing.or_else(|| secret.trouble().map(str::to_owned));
+        // One a line, so that each user can have another one.
+        for token in secret.expose().lines().map(str::trim).filter(|line| !line.is_empty()) {
+            if token.len() < Tokens::SHORTEST || token.contains(char::is_whitespace) {
+                let least = Tokens::SHORTEST;
+                let what = format!("a token has {least} characters or more, and no blanks");
+                let help = "make one: head -c 32 /dev/urandom | base64";
+                context.wrong(Problem::new(what).at(at.clone(), "").help(help));
+                break;
             }
+            tokens.add(role, token);
         }
     }
     let tls = tls(context);
@@ -78,6 +79,7 @@ pub(super) fn interpret(context: &mut Context<'_>) -> Option<Http> {
         listen,
         tls,
         tokens,
+        missing,
         rate: or(&table.rate, 50, |n| n.0),
         connections: or(&table.connections, 128, |n| n.0 as usize),
         listeners: or(&table.listeners, 64, |n| n.0 as usize),
@@ -103,9 +105,12 @@ fn tls(context: &mut Context<'_>) -> Option<Tls> {
     let path = context.merged.folder(file).join(&certificate.get_ref().0);
     let certificates = broker::pem(context, &path, at.clone());
     let key_at = Span { file, bytes: key.as_ref().map_or(0..0, Spanned::span) };
-    let key = key.as_ref().and_then(|key| context.secret(key, file));
+    let key = key.as_ref().map(|key| context.secret(key, file));
     let tls = Tls { certificates: certificates?, key: key? };
-    if let Err(error) = tls.check() {
+    // Without its key nobody is served, and certainly not in the clear.
+    if tls.key.trouble().is_none()
+        && let Err(error) = tls.check()
+    {
         let (at, help) = match &error {
             TlsError::Certificate(_) => (at, "ours in PEM form, then those up to its authority"),
             TlsError::Key(_) => (key_at, "the certificate's private key in PEM form, without a password"),

@@ -19,6 +19,7 @@ use super::{
     sinks::Sinks,
 };
 use crate::{
+    clock::Clock,
     fact::{Fact, gate::Step},
     publish::{self, command::Outcome},
 };
@@ -56,12 +57,18 @@ impl Question {
 }
 
 /// The socket at which commands are given. Without it the daemon goes on: plates are read all the same.
-pub(super) fn listen(socket: &Path, doors: Doors, sinks: Sinks, questions: Questions) -> Option<Control> {
+pub(super) fn listen(
+    socket: &Path,
+    doors: Doors,
+    sinks: Sinks,
+    questions: Questions,
+    clock: Arc<dyn Clock>,
+) -> Option<Control> {
     let handler = Arc::new(move |request: Request, caller: Caller| match request {
         Request::GateOpen { gate, reason, name } => open_gate(&doors, &sinks, caller, &gate, &reason, name),
         Request::Status => status(&questions),
     });
-    match Control::start(socket, handler) {
+    match Control::start(socket, handler, clock) {
         Ok(control) => Some(control),
         Err(error) => {
             tracing::warn!(socket = %socket.display(), %error, "no commands are taken: the socket cannot be had");

@@ -114,6 +114,14 @@ impl Board {
         !self.names_in("sys/class/rtc").is_empty()
     }
 
+    /// What the clocks that go on without power say, in seconds since 1970.
+    pub fn clocks(&self) -> Vec<i64> {
+        let names = self.names_in("sys/class/rtc").into_iter();
+        names
+            .filter_map(|name| self.text(&format!("sys/class/rtc/{name}/since_epoch"))?.parse().ok())
+            .collect()
+    }
+
     /// The time was set by a time server since the start; `None`: nobody here would know.
     pub fn is_time_set(&self) -> Option<bool> {
         self.root
@@ -136,6 +144,14 @@ impl Board {
             })
             .map(|(folder, name)| format!("/{folder}/{name}"))
             .collect()
+    }
+
+    /// The file of that name that this process has opened as a library.
+    pub fn opened(&self, beginning: &str) -> Option<String> {
+        let maps = self.text("proc/self/maps")?;
+        let paths = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
+        let is_it = |path: &&str| path.rsplit('/').next().is_some_and(|name| name.starts_with(beginning));
+        paths.into_iter().find(is_it).map(str::to_owned)
     }
 
     /// Raspberry Pi kernels keep a line driven after its process has died, unless they are told otherwise.
@@ -202,10 +218,16 @@ mod tests {
             ("usr/lib/aarch64-linux-gnu/libhailort.so.4.21.0", ""),
             ("run/systemd/timesync/synchronized", ""),
             ("sys/module/pinctrl_rp1/parameters/persist_gpio_outputs", "Y\n"),
+            (
+                "proc/self/maps",
+                "7f00-7f01 r-xp 00000000 08:02 1 /usr/lib/libc.so.6\n7f02-7f03 rw-p 00000000 00:00 0\n\
+                 7f04-7f05 r-xp 00000000 08:02 2 /usr/lib/libhailort.so.4.20.0\n",
+            ),
         ]);
         std::os::unix::fs::symlink("libhailort.so.4.20.0", folder.path().join("usr/lib/libhailort.so"))
             .unwrap();
         assert_eq!(board.libraries("libhailort.so").len(), 2);
+        assert_eq!(board.opened("libhailort.so").as_deref(), Some("/usr/lib/libhailort.so.4.20.0"));
         assert_eq!(board.is_time_set(), Some(true));
         assert!(board.keeps_lines_driven());
     }

@@ -134,6 +134,8 @@ pub struct Networks {
     hailo: Option<Arc<Hailo>>,
     /// Why there is none, although it is in the order.
     no_hailo: Option<String>,
+    /// The same of ONNX Runtime.
+    no_onnx: Option<String>,
     /// Detector and reader on ONNX Runtime.
     onnx: Option<[onnx::Weights; 2]>,
     detector: Option<Weights>,
@@ -153,9 +155,12 @@ impl Networks {
             },
             false => (None, None),
         };
-        let onnx = match settings.order.contains(&EngineKind::OnnxRuntime) {
-            true => on_onnx(&settings.onnx, &models),
-            false => None,
+        let (onnx, no_onnx) = match settings.order.contains(&EngineKind::OnnxRuntime) {
+            true => match on_onnx(&settings.onnx, &models) {
+                Ok(networks) => (Some(networks), None),
+                Err(reason) => (None, Some(reason)),
+            },
+            false => (None, None),
         };
         // Tesseract reads but cannot find plates: the detector runs on the CPU all the same.
         let cpu_detects =
@@ -168,6 +173,7 @@ impl Networks {
             settings: settings.clone(),
             hailo,
             no_hailo,
+            no_onnx,
             onnx,
             detector: load(Task::Detect, cpu_detects)?,
             reader: load(Task::Read, cpu_reads)?,
@@ -203,6 +209,28 @@ impl Networks {
 
     pub fn hailo(&self) -> Option<&Arc<Hailo>> {
         self.hailo.as_ref()
+    }
+
+    /// Engines of the order that cannot be had, and why.
+    pub fn skipped(&self) -> Vec<(EngineKind, &str)> {
+        let all = [(EngineKind::Hailo, &self.no_hailo), (EngineKind::OnnxRuntime, &self.no_onnx)];
+        all.into_iter().filter_map(|(engine, why)| Some((engine, why.as_deref()?))).collect()
+    }
+
+    /// The first engine of the order that does this here.
+    pub fn preferred(&self, task: Task) -> Option<EngineKind> {
+        let has = |engine: &EngineKind| match engine {
+            EngineKind::Hailo => self.hailo.as_ref().is_some_and(|hailo| hailo.has(task)),
+            EngineKind::OnnxRuntime => self.onnx.is_some(),
+            EngineKind::Cpu => {
+                let own = if task == Task::Detect { &self.detector } else { &self.reader };
+                own.is_some()
+            }
+            EngineKind::Tesseract => true,
+        };
+        let first = self.settings.order.iter().copied().find(has)?;
+        // Tesseract reads but cannot find plates.
+        Some(if first == EngineKind::Tesseract && task == Task::Detect { EngineKind::Cpu } else { first })
     }
 
     /// What all workers remember of their reads; `None`: nothing.
@@ -334,8 +362,8 @@ impl Networks {
     }
 }
 
-/// Both networks on ONNX Runtime; `None` and a line in the log where that cannot be had.
-fn on_onnx(settings: &onnx::Settings, models: &model::Models) -> Option<[onnx::Weights; 2]> {
+/// Both networks on ONNX Runtime; the reason, and a line in the log, where that cannot be had.
+fn on_onnx(settings: &onnx::Settings, models: &model::Models) -> Result<[onnx::Weights; 2], String> {
     let engine = "onnxruntime";
     let both = || {
         let runtime = onnx::Runtime::load(settings)?;
@@ -346,12 +374,12 @@ fn on_onnx(settings: &onnx::Settings, models: &model::Models) -> Option<[onnx::W
         Ok((runtime, networks)) => {
             let [detector, reader] = networks.each_ref().map(|weights| weights.description().name.clone());
             tracing::info!(engine, detector, reader, "{} is used", runtime.describe());
-            Some(networks)
+            Ok(networks)
         }
         // Whoever put it into the order wants to know.
         Err(error) => {
             tracing::warn!(engine, %error, "engine skipped");
-            None
+            Err(error.to_string())
         }
     }
 }
@@ -375,6 +403,11 @@ impl Chain {
     pub fn detect(&mut self, frame: &Frame) -> Result<&[Detection], ChainError> {
         self.detector.detect(frame, &mut self.found)?;
         Ok(&self.found)
+    }
+
+    /// What looked at the last frame, and what would read its plates now.
+    pub fn engines(&self) -> (EngineKind, EngineKind) {
+        (self.detector.engine(), self.reader.engine())
     }
 
     /// From when to when the last frame was prepared for the detector.

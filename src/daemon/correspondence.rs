@@ -22,6 +22,7 @@ use super::{
 use crate::{
     clock::Clock,
     config::Mqtt,
+    heartbeat::Heartbeat,
     journal::Journal,
     publish::{self, Call, Publisher, Status},
     shutdown::{Trigger, shutdown},
@@ -121,6 +122,10 @@ impl Correspondence {
 
     pub(super) fn snapshot(&self) -> publish::Snapshot {
         self.publisher.stats().snapshot()
+    }
+
+    pub(super) const fn heartbeat(&self) -> &Heartbeat {
+        self.publisher.heartbeat()
     }
 
     pub(super) fn unit(&self) -> Option<&UnitStatus> {

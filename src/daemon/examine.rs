@@ -1,12 +1,16 @@
 //! A look at the machine around the daemon, for `amslpr doctor` and `amslpr check`: each finding with its remedy.
 //!
-//! What can be reached over wires and networks is `reach`'s business, the Hailo's is `infer::hailo::examine`'s.
+//! What can be reached over wires and networks is `reach`'s business, what the service may is `rights`', the Hailo's is
+//! `infer::hailo::examine`'s.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::board::Board;
+use super::{
+    board::Board,
+    clock_watch::{self, Signs},
+};
 use crate::{
     config::Config,
     infer::{
@@ -16,16 +20,14 @@ use crate::{
     },
 };
 
-/// A clock before this has never been set: this program is younger.
-const BIRTH: i64 = 1_764_000_000;
 /// Less free space than this is worth a word; the journal and its images stop below theirs.
 const LITTLE: u64 = 1 << 30;
 /// Flash memory that has used up this much of its life, in percent.
 const WORN: u8 = 80;
 
-/// Has this clock ever been set?
-pub fn is_clock_set(wall: Timestamp) -> bool {
-    wall.as_second() >= BIRTH
+/// Does this clock show about the right time, as far as anybody can tell? The rule stands in `clock_watch`.
+pub fn is_clock_set(wall: Timestamp, board: &Board) -> bool {
+    Signs::of(board).speak_for(wall)
 }
 
 /// Everything about the machine itself.
@@ -44,7 +46,7 @@ pub fn machine(config: Option<&Config>, board: &Board, wall: Timestamp) -> Vec<F
 fn clock(board: &Board, wall: Timestamp) -> Finding {
     let advice = "set it: timedatectl set-ntp true, and see that a time server can be reached; a board without a \
                   battery for its clock starts with the time of its last shutdown";
-    if !is_clock_set(wall) {
+    if !clock_watch::has_ever_been_set(wall) {
         let words = format!("it says {}: it has never been set", wall.strftime("%F"));
         return Finding::of(Verdict::Bad, "clock", words, advice);
     }
@@ -55,7 +57,12 @@ fn clock(board: &Board, wall: Timestamp) -> Finding {
         Some(false) => Finding::of(
             Verdict::Doubtful,
             "clock",
-            format!("no time server has set it yet; {battery}"),
+            match is_clock_set(wall, board) {
+                true => format!("no time server has set it yet; {battery}"),
+                false => {
+                    format!("no time server has set it yet; {battery}: entries bound to times let nobody in")
+                }
+            },
             advice,
         ),
         None => Finding::good("clock", format!("{}; {battery}", wall.strftime("%F %T UTC"))),
@@ -160,49 +167,10 @@ pub fn networks(config: Option<&Config>) -> Vec<Finding> {
         .collect()
 }
 
-/// The user that the service runs as, and what it may.
-pub fn permissions(file: &Path) -> Vec<Finding> {
-    let Ok(users) = fs::read_to_string("/etc/passwd") else { return Vec::new() };
-    let Some(user) = users.lines().find(|line| line.starts_with("amslpr:")) else {
-        let words = "there is no user amslpr: the package is not installed here";
-        return vec![Finding {
-            verdict: Verdict::Good,
-            what: "user",
-            detail: words.to_owned(),
-            advice: None,
-        }];
-    };
-    let group = user.split(':').nth(3).unwrap_or_default();
-    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
-    let is_in = |name: &str| {
-        groups.lines().filter(|line| line.split(':').next() == Some(name)).any(|line| {
-            line.rsplit(':').next().is_some_and(|members| members.split(',').any(|member| member == "amslpr"))
-        })
-    };
-    let missing: Vec<&str> = ["video", "gpio"].into_iter().filter(|name| !is_in(name)).collect();
-    let mut findings = vec![if missing.is_empty() {
-        Finding::good("user", "amslpr may use cameras and lines")
-    } else {
-        let advice = "systemd-sysusers, then systemctl restart amslpr";
-        Finding::of(Verdict::Doubtful, "user", format!("amslpr is not in {}", missing.join(" and ")), advice)
-    }];
-    if let Ok(meta) = fs::metadata(file) {
-        use std::os::unix::fs::MetadataExt as _;
-        let readable =
-            meta.mode() & 0o004 != 0 || meta.mode() & 0o040 != 0 && meta.gid().to_string() == group;
-        let place = file.display();
-        findings.push(if readable {
-            Finding::good("files", format!("{place} can be read by the service"))
-        } else {
-            let advice = format!("chown root:amslpr {place} && chmod 640 {place}");
-            Finding::of(Verdict::Bad, "files", format!("{place} cannot be read by the service"), &advice)
-        });
-    }
-    findings
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn at(second: i64) -> Timestamp {
@@ -232,7 +200,7 @@ mod tests {
             let (found, detail) = found(&machine(None, &Board::at(folder.path()), at(wall)), what);
             assert!(found == verdict && detail.contains(words), "{what}: {found:?} {detail}");
         };
-        let now = BIRTH + 1000;
+        let now = clock_watch::BIRTH + 1000;
         check(&[], 12, "clock", Verdict::Bad, "1970-01-01: it has never been set");
         check(&[("run/systemd/timesync/clock", "")], now, "clock", Verdict::Doubtful, "no time server");
         check(

@@ -11,7 +11,7 @@ use super::{
     health::CameraPart,
     pipeline, settings,
     sinks::Sinks,
-    supervisor::{Unit, UnitStatus},
+    supervisor::{Life, Unit, UnitStatus},
     triggers::{self, Sleeper, Sleepers},
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     api::Window,
     backoff,
     capture::{Attention, Camera, CameraState, Delivery, Origin, replay::Pacing},
-    clock::Clock,
+    clock::{Clock, WallTrust},
     config::{self, Config},
     frame::{CameraId, Pool},
     shutdown::{Trigger, shutdown},
@@ -54,6 +54,7 @@ pub(super) struct Shared<'a> {
     pub networks: &'a Networks,
     pub porter: &'a Arc<Porter>,
     pub sinks: &'a Sinks,
+    pub trust: &'a WallTrust,
     pub clock: &'a Arc<dyn Clock>,
 }
 
@@ -77,7 +78,10 @@ impl Eye {
         let mut work = CameraUnit {
             frames,
             networks: parts.networks.clone(),
-            settings: settings::pipeline(camera, config, Arc::clone(parts.porter), plate_score),
+            settings: pipeline::Settings {
+                trust: parts.trust.clone(),
+                ..settings::pipeline(camera, config, Arc::clone(parts.porter), plate_score)
+            },
             stats: Arc::clone(&stats),
             capture: Arc::clone(&origin.stats),
             attention: Arc::clone(&origin.attention),
@@ -88,9 +92,11 @@ impl Eye {
         };
         let name = format!("look {}", camera.id);
         let patience = backoff::Settings::default();
-        let unit = Unit::start(&name, Arc::clone(parts.clock), stop.clone(), patience, move |status| {
-            work.work(status)
-        })?;
+        let life = if recording { Life::UntilDone } else { Life::Endless };
+        let unit =
+            Unit::begin(&name, Arc::clone(parts.clock), stop.clone(), patience, life, move |status| {
+                work.work(status)
+            })?;
         let attention = Arc::clone(&origin.attention);
         let sleeper = Sleeper { camera: camera.id.clone(), attention: Arc::clone(&attention) };
         let trigger = camera
@@ -146,8 +152,9 @@ impl Eye {
 
     /// Says that it is to end, without waiting for it.
     fn let_go(&mut self) {
-        self.camera.stop();
+        // The stop first: to the unit an end of its frames before it would be one that nobody wanted.
         drop(self.stop.take());
+        self.camera.stop();
     }
 }
 

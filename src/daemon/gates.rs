@@ -7,7 +7,7 @@ use std::{
     io,
     sync::{
         Arc, PoisonError, RwLock,
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -26,6 +26,7 @@ use crate::{
     },
     frame::CameraId,
     gate::{self, Desk, Gate, Memory, Order, Status},
+    heartbeat::{BEAT, Heartbeat},
     shutdown::{Trigger, shutdown},
 };
 
@@ -69,7 +70,7 @@ pub(super) struct Gates {
     running: Vec<Running>,
     /// For gates that are started later; gone when the gates end.
     events: Option<SyncSender<GateEvent>>,
-    scribe: Option<JoinHandle<()>>,
+    scribe: Option<(JoinHandle<()>, Heartbeat)>,
 }
 
 /// One gate's thread.
@@ -110,8 +111,10 @@ impl Gates {
             stop,
             backoff::Settings::default(),
             move |status| {
-                if let Some(gate) = gate.take() {
-                    gate.run(&own, &|| status.beat());
+                match gate.take() {
+                    Some(gate) => drop(gate.run(&own, &|| status.beat())),
+                    // Its orders ended with it. Only a new process has new ones: it stays silent until that is seen.
+                    None => while !own.wait_timeout(BEAT) {},
                 }
                 Ok(())
             },
@@ -125,8 +128,14 @@ impl Gates {
 
     /// Ends one: no more orders, its output at rest.
     pub(super) fn remove(&mut self, id: &GateId) {
+        let (ending, running) = self.running.drain(..).partition(|running| running.id == *id);
+        self.running = running;
+        // The stop before its last order, which would be an end of its own.
+        let (stops, units): (Vec<_>, Vec<_>) =
+            ending.into_iter().map(|running: Running| (running.stop, running.unit)).unzip();
+        drop(stops);
         self.doors.change(|doors| doors.retain(|door| door.id != *id));
-        self.running.retain(|running| running.id != *id);
+        drop(units);
     }
 
     /// Gates are shown in this order.
@@ -137,9 +146,26 @@ impl Gates {
 
     /// Records what the gates tell, in a thread of its own, until they have ended.
     pub(super) fn record(&mut self, events: Receiver<GateEvent>, sinks: Sinks) -> io::Result<()> {
-        let work = move || events.into_iter().for_each(|event| sinks.take(Fact::Gate(event), None));
-        self.scribe = Some(thread::Builder::new().name("gate events".to_owned()).spawn(work)?);
+        let heartbeat = Heartbeat::new(Arc::clone(&self.doors.clock));
+        let own = heartbeat.clone();
+        let work = move || {
+            loop {
+                own.beat();
+                match events.recv_timeout(BEAT) {
+                    Ok(event) => sinks.take(Fact::Gate(event), None),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return own.rest(),
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("gate events".to_owned()).spawn(work)?;
+        self.scribe = Some((thread, heartbeat));
         Ok(())
+    }
+
+    /// Of the thread that records their events.
+    pub(super) fn scribe(&self) -> Option<&Heartbeat> {
+        self.scribe.as_ref().map(|(_, heartbeat)| heartbeat)
     }
 
     pub(super) fn doors(&self) -> &Doors {
@@ -159,7 +185,7 @@ impl Drop for Gates {
         drop(stops);
         drop(units);
         drop(self.events.take());
-        if let Some(scribe) = self.scribe.take()
+        if let Some((scribe, _)) = self.scribe.take()
             && scribe.join().is_err()
         {
             tracing::error!("the thread that records the gates' events panicked; this is a bug in amslpr");

@@ -2,14 +2,18 @@
 //!
 //! Gathers and judges (`judge`), out of the counters and meters of whoever does the work (`stages`); telling (log, MQTT, systemd's status line) is done by whoever asked. Holds no plates.
 
+mod broker;
 mod chronicle;
+mod engines;
 mod judge;
+mod rates;
 mod recall;
 mod stages;
 mod upkeep;
+mod versions;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     fmt::Write as _,
     path::PathBuf,
     sync::{
@@ -22,12 +26,12 @@ use std::{
 use serde::Serialize;
 
 use super::{
+    board::Board,
     chain::Networks,
-    examine,
     gates::{Door, Doors},
     lists::ListStats,
     machine::{Machine, Probes},
-    npu::HailoHealth,
+    npu::{HailoHealth, Libraries},
     pipeline,
     sinks::Counts,
     supervisor::UnitStatus,
@@ -36,7 +40,7 @@ use crate::{
     access::Porter,
     api,
     capture::{self, CameraState, CameraStats, Condition},
-    clock::{Clock, Moment},
+    clock::{Clock, Moment, WallTrust},
     frame::{CameraId, Pool},
     infer::hailo::Hailo,
     journal,
@@ -44,12 +48,16 @@ use crate::{
     read::recall::Recall,
     telemetry::Times,
 };
+use broker::MqttHealth;
 pub(super) use chronicle::Chronicle;
+use engines::{EngineHealth, NetworkHealth};
 use judge::Problems;
+use rates::Rates;
 use recall::RecallHealth;
 pub(super) use stages::StageHealth;
 use stages::Stages;
 use upkeep::UpkeepHealth;
+use versions::Versions;
 
 /// A live camera that gives no frame for this long is stalled.
 const STALLED: Duration = Duration::from_secs(3);
@@ -86,6 +94,8 @@ pub(super) struct Health {
     #[serde(skip)]
     pub wrong: BTreeSet<String>,
     pub version: &'static str,
+    /// Of what it runs on and with.
+    pub versions: Versions,
     pub uptime_s: u64,
     pub cameras: Vec<CameraHealth>,
     /// Journal and publish; those of cameras and gates stand there.
@@ -99,6 +109,8 @@ pub(super) struct Health {
     pub evidence: Option<EvidenceHealth>,
     /// `null` where none is used.
     pub hailo: Option<HailoHealth>,
+    /// Which engine does what.
+    pub engines: Vec<EngineHealth>,
     /// Networks on the CPU.
     pub networks: Vec<NetworkHealth>,
     /// `null` where no reads are remembered.
@@ -130,6 +142,13 @@ pub(super) struct CameraHealth {
     pub state: &'static str,
     /// `fine`, `frozen`, `dark`, `blurred` or `moved`.
     pub picture: &'static str,
+    /// Pictures a second that it gives, of the last seconds; `null` before that is known.
+    pub fps: Option<f64>,
+    /// Frames that wait to be looked at.
+    pub waiting: u64,
+    /// Frame buffers in use, and all there are.
+    pub buffers_used: usize,
+    pub buffers: usize,
     pub frames: u64,
     pub forgotten: u64,
     pub dropped: u64,
@@ -161,16 +180,6 @@ pub(super) struct CameraCounts {
     pub reading: Times,
     /// It gives pictures, or has given all.
     pub is_up: bool,
-    pub buffers: (usize, usize),
-}
-
-/// A network on the CPU.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct NetworkHealth {
-    pub task: &'static str,
-    pub name: String,
-    /// How long it has run so far, all cameras together.
-    pub busy_s: f64,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -218,6 +227,8 @@ pub(super) struct JournalHealth {
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct EvidenceHealth {
+    /// Pictures that wait to be encoded.
+    pub queued: u64,
     pub written: u64,
     /// Passages whose pictures came too fast.
     pub dropped: u64,
@@ -226,21 +237,6 @@ pub(super) struct EvidenceHealth {
     pub mib: u64,
     #[serde(skip)]
     pub bytes: u64,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct MqttHealth {
-    pub delivered: u64,
-    pub historical: u64,
-    pub refused: u64,
-    pub unsendable: u64,
-    pub connections: u64,
-    pub failures: u64,
-    pub images: u64,
-    pub images_dropped: u64,
-    pub commands: u64,
-    /// Commands refused, by the word for why.
-    pub refused_commands: BTreeMap<&'static str, u64>,
 }
 
 /// One camera as the gatherer sees it.
@@ -272,6 +268,9 @@ pub(super) struct Gatherer {
     pub sinks: Arc<Counts>,
     evidence: Option<Arc<journal::evidence::Stats>>,
     hailo: Option<Arc<Hailo>>,
+    libraries: Libraries,
+    versions: Versions,
+    rates: Rates,
     pub recall: Option<Arc<Recall>>,
     journal_path: PathBuf,
     clock: Arc<dyn Clock>,
@@ -281,7 +280,10 @@ pub(super) struct Gatherer {
     stages: Stages,
     networks: Option<Networks>,
     pub http: Option<Arc<api::Stats>>,
+    /// Why nobody, or not everybody, is served.
+    pub unserved: Option<String>,
     pub configuration: ConfigurationHealth,
+    trust: WallTrust,
 }
 
 impl Gatherer {
@@ -301,6 +303,9 @@ impl Gatherer {
             sinks,
             evidence: None,
             hailo: None,
+            libraries: Libraries::default(),
+            versions: Versions::look(None),
+            rates: Rates::default(),
             recall: None,
             journal_path,
             clock,
@@ -310,8 +315,14 @@ impl Gatherer {
             stages: Stages::default(),
             networks: None,
             http: None,
+            unserved: None,
             configuration: ConfigurationHealth::default(),
+            trust: WallTrust::default(),
         }
+    }
+
+    pub(super) fn with_trust(self, trust: WallTrust) -> Self {
+        Self { trust, ..self }
     }
 
     pub(super) fn with_lists(self, lists: ListPart) -> Self {
@@ -320,7 +331,9 @@ impl Gatherer {
 
     pub(super) fn with_networks(self, networks: Networks) -> Self {
         let hailo = networks.hailo().cloned();
-        Self { networks: Some(networks), hailo, ..self }
+        let libraries = hailo.as_ref().map(|_| Libraries::look(&Board::default())).unwrap_or_default();
+        let versions = Versions::look(Some(&networks));
+        Self { networks: Some(networks), hailo, libraries, versions, ..self }
     }
 
     pub(super) fn with_http(self, http: Option<Arc<api::Stats>>) -> Self {
@@ -338,7 +351,9 @@ impl Gatherer {
         let snapshot = self.journal.snapshot();
         let stages = &mut self.stages;
         stages.look(now, &self.cameras, &doors, self.journal.metered(), broker.as_ref());
-        let cameras: Vec<_> = self.cameras.iter().map(|part| camera(part, stages, now)).collect();
+        let rates = &mut self.rates;
+        rates.keep(|id| self.cameras.iter().any(|part| part.id == *id));
+        let cameras: Vec<_> = self.cameras.iter().map(|part| camera(part, stages, rates, now)).collect();
         let mut problems = Problems::default();
         for part in &self.cameras {
             judge::camera(part, now, &mut problems);
@@ -348,9 +363,9 @@ impl Gatherer {
         if let Some(lists) = &self.lists {
             judge::lists(lists, &mut problems);
         }
-        let hailo = self.hailo.as_deref().map(HailoHealth::of);
-        if let Some(words) = hailo.as_ref().and_then(HailoHealth::worries) {
-            problems.degraded("hailo", words);
+        let hailo = self.hailo.as_deref().map(|hailo| HailoHealth::of(hailo, &self.libraries));
+        if let Some(hailo) = &hailo {
+            hailo.worries().for_each(|(name, words)| problems.degraded(name, words));
         }
         if let Some(broker) = &broker {
             judge::broker(broker, snapshot.undelivered, &mut problems);
@@ -364,6 +379,7 @@ impl Gatherer {
                     .degraded("evidence", format!("the pictures of {failed} passages could not be written"));
             }
             EvidenceHealth {
+                queued: images.queued,
                 written: images.written,
                 dropped: images.dropped + missed,
                 failed: images.failed,
@@ -373,7 +389,8 @@ impl Gatherer {
             }
         });
         let http = self.http.as_ref().map(|http| http.snapshot());
-        if let Some(words) = http.as_ref().and_then(|http| http.trouble.clone()) {
+        let unserved = http.as_ref().and_then(|http| http.trouble.clone()).or_else(|| self.unserved.clone());
+        if let Some(words) = unserved {
             problems.degraded("http", words);
         }
         judge::configuration(&self.configuration, &mut problems);
@@ -381,10 +398,7 @@ impl Gatherer {
         if let Some(report) = &kept {
             upkeep::judge(report, self.clock.wall(), &mut problems);
         }
-        if !examine::is_clock_set(self.clock.wall()) {
-            let words = "the clock has never been set: times are wrong, and schedules with them";
-            problems.degraded("clock", words);
-        }
+        judge::clock(&self.trust, &mut problems);
         let machine = self.machine.as_mut().map(|probes| probes.machine(&self.journal_path, now));
         if let Some(machine) = &machine {
             judge::machine(machine, &mut problems);
@@ -419,10 +433,12 @@ impl Gatherer {
             upkeep: kept.as_ref().map(UpkeepHealth::of),
             evidence,
             hailo,
-            networks: self.networks.iter().flat_map(network_health).collect(),
+            engines: self.networks.iter().flat_map(|all| engines::engines(all, &self.cameras)).collect(),
+            networks: self.networks.iter().flat_map(engines::networks).collect(),
+            versions: self.versions.clone(),
             recall: self.recall.as_deref().map(RecallHealth::of),
             broker: broker.as_ref().map(|broker| broker.state.as_str()),
-            mqtt: broker.map(mqtt),
+            mqtt: broker.map(MqttHealth::of),
             http,
             machine,
             configuration: self.configuration.clone(),
@@ -440,14 +456,19 @@ fn state_name(state: CameraState) -> &'static str {
     }
 }
 
-fn camera(part: &CameraPart, stages: &Stages, now: Moment) -> CameraHealth {
+fn camera(part: &CameraPart, stages: &Stages, rates: &mut Rates, now: Moment) -> CameraHealth {
     let (counts, looks) = (part.capture.counts(), part.chain.snapshot());
+    let taken = counts.forgotten + looks.frames;
     let is_down =
         matches!(presence(&part.capture, now), Presence::Stalled | Presence::Offline | Presence::Starting);
     CameraHealth {
         name: part.id.to_string(),
         state: state_name(part.capture.state()),
         picture: part.capture.condition().as_str(),
+        fps: rates.look(&part.id, counts.seen, now),
+        waiting: counts.delivered.saturating_sub(taken),
+        buffers_used: part.pool.in_use(),
+        buffers: part.pool.limit(),
         frames: counts.delivered,
         forgotten: counts.forgotten,
         dropped: counts.dropped,
@@ -468,7 +489,6 @@ fn camera(part: &CameraPart, stages: &Stages, now: Moment) -> CameraHealth {
             looks,
             reading: part.chain.reading(),
             is_up: !is_down || part.capture.state() == CameraState::Ended,
-            buffers: (part.pool.in_use(), part.pool.limit()),
         },
     }
 }
@@ -486,26 +506,6 @@ fn gate(door: &Door, stages: &Stages) -> GateHealth {
         trouble: door.status.trouble(),
         stages: stages.of_gate(&door.id),
     }
-}
-
-fn mqtt(broker: publish::Snapshot) -> MqttHealth {
-    MqttHealth {
-        delivered: broker.delivered,
-        historical: broker.historical,
-        refused: broker.refused,
-        unsendable: broker.unsendable,
-        connections: broker.connections,
-        failures: broker.failures,
-        images: broker.images,
-        images_dropped: broker.images_dropped,
-        commands: broker.commands,
-        refused_commands: broker.refused_commands,
-    }
-}
-
-fn network_health(networks: &Networks) -> Vec<NetworkHealth> {
-    let busy = networks.busy_by_network().into_iter();
-    busy.map(|(task, name, busy)| NetworkHealth { task, name, busy_s: busy.as_secs_f64() }).collect()
 }
 
 /// How a camera stands, for those who only want one word.

@@ -103,10 +103,14 @@ impl ListUnit {
         &self.stats
     }
 
-    /// Loads the lists for the first time. If that fails nobody is let in until it is done.
-    pub(super) fn begin(&mut self) -> Result<(), ReaderError> {
-        let store = self.desk.store()?;
-        self.look(&store)
+    /// Loads the lists for the first time. If that fails nobody is let in until it is done. `full`: there is no room for
+    /// the journal to be opened; then they are read as they lie there.
+    pub(super) fn begin(&mut self, full: bool) -> Result<(), ReaderError> {
+        let at_rest = if full { ListStore::at_rest(&self.desk.journal)? } else { None };
+        match at_rest {
+            Some(store) => self.look(&store),
+            None => self.look(&self.desk.store()?),
+        }
     }
 
     /// Looks again and again, until the stop is heard. An error leaves the lists as they are.
@@ -191,7 +195,7 @@ mod tests {
         let count = AtomicU64::new(1);
         // What is decided is recorded, as the daemon does.
         let asked = || {
-            let question = crate::access::Question::about(&passage, clock.wall());
+            let question = crate::access::Question::about(&passage, clock.wall(), true);
             let (decision, effects) = porter.decide(&question, true);
             let decided = sample::decided(&sample::closed(count.fetch_add(1, Ordering::Relaxed)));
             journal.writer().record(Fact::Decided(Decided {
@@ -202,7 +206,7 @@ mod tests {
             decision
         };
         assert_eq!(asked().reason.as_str(), "no-lists");
-        keeper.begin().unwrap();
+        keeper.begin(false).unwrap();
         assert_eq!(asked().reason.as_str(), "unlisted");
         let stats = Arc::clone(keeper.stats());
         let (trigger, stop) = shutdown();

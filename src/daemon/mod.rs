@@ -21,6 +21,7 @@ mod eyes;
 mod gates;
 mod health;
 pub mod lists;
+mod locked;
 pub mod logging;
 mod machine;
 mod metrics;
@@ -32,11 +33,13 @@ pub mod pipeline;
 pub mod reach;
 mod reload;
 pub mod resting;
+pub mod rights;
 mod screen;
 mod settings;
 mod sinks;
 mod supervisor;
 mod triggers;
+mod vigil;
 mod wiring;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -49,19 +52,21 @@ use crate::{
     journal, publish,
 };
 use asked::Question;
-use clock_watch::ClockWatch;
+use board::Board;
+use clock_watch::{ClockWatch, Signs};
 use health::{Chronicle, Gatherer, Health, Verdict};
 use notify::Notifier;
 pub use settings::{
     chain as chain_settings, network as network_camera, pipeline as pipeline_settings,
     source as camera_source,
 };
+use vigil::Vigil;
 use wiring::Wired;
 
 /// How often the main loop looks at its units.
 const TICK: Duration = Duration::from_millis(200);
-/// A unit that has not moved for this long is wedged: the watchdog is not fed any more.
-const WEDGED: Duration = Duration::from_secs(15);
+/// How often the watchdog is fed; it waits for 20 times as long.
+const FEEDING: Duration = Duration::from_secs(1);
 /// Health is told when something changed, but not more often than this.
 const SOONEST_HEALTH: Duration = Duration::from_secs(1);
 /// How often passages older than the retention are erased.
@@ -91,6 +96,8 @@ pub enum DaemonError {
     JournalReader(#[from] journal::ReaderError),
     #[error(transparent)]
     Chain(#[from] chain::ChainError),
+    #[error("[privacy] key: {0}")]
+    Privacy(String),
     #[error("[mqtt]: {0}")]
     Topic(#[from] publish::TopicError),
     #[error("cannot start {what}: {error}")]
@@ -101,6 +108,10 @@ pub enum DaemonError {
 
 /// Runs until a signal says stop, or until every camera is a recording that is over.
 pub fn run(config: &Config, options: &Options, clock: &Arc<dyn Clock>) -> Result<(), DaemonError> {
+    // Nothing is recorded in the clear for want of a key.
+    if let Some(missing) = config.privacy.mode.trouble() {
+        return Err(DaemonError::Privacy(missing.to_owned()));
+    }
     let start = |what: &str| {
         let what = what.to_owned();
         move |error| DaemonError::Start { what, error }
@@ -124,6 +135,9 @@ pub fn run(config: &Config, options: &Options, clock: &Arc<dyn Clock>) -> Result
         told: None,
         chronicle: Chronicle::new(clock.now()),
         next_figures: clock.now() + FIGURES,
+        vigil: Vigil::default(),
+        next_feed: clock.now(),
+        board: Board::default(),
     };
     steward.notifier.ready();
     let outcome = runtime.block_on(steward.serve(signals, asked));
@@ -166,6 +180,9 @@ struct Steward<'a> {
     /// What the journal knows of.
     chronicle: Chronicle,
     next_figures: Moment,
+    vigil: Vigil,
+    next_feed: Moment,
+    board: Board,
 }
 
 impl Steward<'_> {
@@ -209,7 +226,8 @@ impl Steward<'_> {
                         next_health = clock.now() + self.wired.config().health.every;
                         self.report();
                     }
-                    self.clean(&mut watch, &mut next_cleaning);
+                    self.watch_clock(&mut watch);
+                    self.clean(&mut next_cleaning);
                     if self.wired.recordings_are_over() {
                         tracing::info!("every camera is a recording that is over; ending");
                         return Ok(());
@@ -236,6 +254,11 @@ impl Steward<'_> {
                 return Ok(());
             }
         };
+        if let Some(missing) = loaded.config.privacy.mode.trouble() {
+            tracing::error!(missing, "reload refused: the old configuration stays in use");
+            about.refused = Some(format!("[privacy] key: {missing}"));
+            return Ok(());
+        }
         let (config, difference, waiting) = match self.wired.compare(&loaded.config) {
             Ok(compared) => compared,
             Err(error) => {
@@ -244,13 +267,18 @@ impl Steward<'_> {
                 return Ok(());
             }
         };
-        about.refused = None;
         about.waiting = waiting.iter().map(|table| (*table).to_owned()).collect();
         for table in &waiting {
             tracing::warn!(table, "changed, and taken at the next restart only");
         }
         let level = config.log.level;
-        self.wired.exchange(config, &difference)?;
+        if let Err(why) = self.wired.exchange(config, &difference)? {
+            self.gatherer.configuration.refused = Some(why.to_string());
+            self.gatherer.configuration.waiting.clear();
+            self.look_anew();
+            return Ok(());
+        }
+        self.gatherer.configuration.refused = None;
         if let Some(handle) = &self.options.level
             && !handle.set(level)
         {
@@ -259,22 +287,30 @@ impl Steward<'_> {
         if difference.is_nothing() {
             tracing::info!("reloaded: nothing has changed");
         } else {
-            self.gatherer.cameras = self.wired.camera_parts();
-            self.gatherer.http = self.wired.http();
-            self.gatherer.recall = self.wired.recall();
+            self.look_anew();
             tracing::info!(changed = difference.words(), "reloaded");
         }
         Ok(())
     }
 
-    /// The watchdog is fed only while every unit moves; systemd's restart is the cure for a wedged one.
-    fn feed_watchdog(&self) {
-        match self.wired.units().find(|unit| unit.silent_for() > WEDGED) {
+    /// Looks at what runs now.
+    fn look_anew(&mut self) {
+        self.gatherer.cameras = self.wired.camera_parts();
+        self.gatherer.http = self.wired.http();
+        self.gatherer.unserved = self.wired.unserved();
+        self.gatherer.recall = self.wired.recall();
+    }
+
+    /// The watchdog is fed only while everything moves; systemd's restart is the cure for what is wedged. Not at every
+    /// tick: whoever listens need not be woken so often.
+    fn feed_watchdog(&mut self) {
+        if self.clock.now() < self.next_feed {
+            return;
+        }
+        self.next_feed = self.clock.now() + FEEDING;
+        match self.vigil.look(&self.wired.moving()) {
             None => self.notifier.watchdog(),
-            Some(wedged) => {
-                let seconds = wedged.silent_for().as_secs();
-                self.notifier.status(&format!("{} has not moved for {seconds} s", wedged.name()));
-            }
+            Some(words) => self.notifier.status(&words),
         }
     }
 
@@ -302,12 +338,19 @@ impl Steward<'_> {
         }
     }
 
-    /// Passages older than the retention go, now and then, if the clock can be believed.
-    fn clean(&self, watch: &mut ClockWatch, next: &mut Moment) {
+    /// How far the wall clock can be believed, for whoever decides or erases by it.
+    fn watch_clock(&self, watch: &mut ClockWatch) {
         let (now, wall) = (self.clock.now(), self.clock.wall());
         let steady = watch.is_steady(now, wall);
+        let set = watch.is_set(wall, || Signs::of(&self.board));
+        self.wired.trust().tell(set, steady);
+    }
+
+    /// Passages older than the retention go, now and then, if the clock can be believed.
+    fn clean(&self, next: &mut Moment) {
+        let (now, wall) = (self.clock.now(), self.clock.wall());
         let kept = self.wired.config().journal.retention;
-        if let Some(kept) = kept.filter(|_| steady && now >= *next) {
+        if let Some(kept) = kept.filter(|_| self.wired.trust().may_erase() && now >= *next) {
             *next = now + CLEANING;
             self.wired.erase_older_than(kept, wall);
         }

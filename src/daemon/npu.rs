@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use serde::Serialize;
 
+use super::board::Board;
 use crate::{
     clock::{Clock, SystemClock},
     infer::{
@@ -37,8 +38,16 @@ pub(super) fn start(plan: &Plan, models: &Models) -> Result<Result<Arc<Hailo>, S
     if networks.is_empty() {
         return skipped("there is no detector.hef and no reader.hef among the models");
     }
-    if let Err(error) = hailo::device::open_library(plan.settings.library.as_deref()) {
-        return skipped(&Problem::Library(error).to_string());
+    match hailo::device::open_library(plan.settings.library.as_deref()) {
+        Ok(library) => {
+            let (version, libraries) = (library.version, Libraries::look(&Board::default()));
+            let path = libraries.used.as_deref().unwrap_or(&library.path);
+            tracing::info!(engine = "hailo", %version, path, "HailoRT is opened");
+            if let Some(words) = libraries.worry() {
+                tracing::warn!(engine = "hailo", "{words}");
+            }
+        }
+        Err(error) => return skipped(&Problem::Library(error).to_string()),
     }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let settings = hailo::Settings { networks, ..plan.settings.clone() };
@@ -52,6 +61,38 @@ pub(super) fn start(plan: &Plan, models: &Models) -> Result<Result<Arc<Hailo>, S
     Ok(Ok(hailo))
 }
 
+/// The libraries of HailoRT on this machine.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Libraries {
+    /// The one that is opened.
+    pub used: Option<String>,
+    pub others: Vec<String>,
+}
+
+impl Libraries {
+    pub(super) fn look(board: &Board) -> Self {
+        let used = board.opened(LIBRARY);
+        let others = board.libraries(LIBRARY).into_iter().filter(|path| Some(path) != used.as_ref());
+        Self { others: others.collect(), used }
+    }
+
+    /// Two versions are one too many: the driver goes with one of them.
+    fn worry(&self) -> Option<String> {
+        if self.others.is_empty() {
+            return None;
+        }
+        let used = self.used.as_deref().unwrap_or("one of them");
+        Some(format!(
+            "there is more than one version of HailoRT: {used} is used, {} is there too; leave only the one that belongs \
+             to the driver",
+            self.others.join(", ")
+        ))
+    }
+}
+
+/// How its files' names begin.
+const LIBRARY: &str = "libhailort.so";
+
 /// The Hailo as health reports it.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct HailoHealth {
@@ -60,6 +101,10 @@ pub(super) struct HailoHealth {
     pub chip: Option<&'static str>,
     pub firmware: Option<String>,
     pub library: Option<String>,
+    /// The file of it that is opened.
+    pub library_path: Option<String>,
+    /// Other versions that are installed.
+    pub other_libraries: Vec<String>,
     /// `null` where there is no such sensor.
     pub temperature_c: Option<f32>,
     pub throttling: Option<bool>,
@@ -83,7 +128,7 @@ pub(super) struct HailoHealth {
 }
 
 impl HailoHealth {
-    pub(super) fn of(hailo: &Hailo) -> Self {
+    pub(super) fn of(hailo: &Hailo, libraries: &Libraries) -> Self {
         let told = hailo.snapshot();
         let (sensors, chip) = (told.sensors, told.chip);
         Self {
@@ -92,6 +137,8 @@ impl HailoHealth {
             chip: chip.as_ref().map(|chip| chip.name),
             firmware: chip.as_ref().map(|chip| chip.firmware.clone()),
             library: chip.map(|chip| chip.library),
+            library_path: libraries.used.clone(),
+            other_libraries: libraries.others.clone(),
             temperature_c: sensors.temperature,
             throttling: sensors.throttling,
             power_w: sensors.power_w,
@@ -112,7 +159,14 @@ impl HailoHealth {
     }
 
     /// What is wrong, in words. Plates are still read, so it is never worse than degraded.
-    pub(super) fn worries(&self) -> Option<String> {
+    pub(super) fn worries(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let libraries = Libraries { used: self.library_path.clone(), others: self.other_libraries.clone() };
+        let of = |name: &'static str| move |words: String| (name, words);
+        let own = self.worry().map(of("hailo"));
+        own.into_iter().chain(libraries.worry().map(of("hailort")))
+    }
+
+    fn worry(&self) -> Option<String> {
         if let Some(problem) = &self.problem {
             return Some(format!("the Hailo is not used ({}): {problem}", self.state));
         }
@@ -142,6 +196,8 @@ impl HailoHealth {
             chip: Some("Hailo-8"),
             firmware: None,
             library: None,
+            library_path: None,
+            other_libraries: Vec::new(),
             temperature_c: Some(61.0),
             throttling: Some(false),
             power_w: Some(2.5),

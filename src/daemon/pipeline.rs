@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::chain::{Chain, ChainError, Networks};
 use crate::{
     access::{Decision, Porter, Question},
-    clock::{Clock, Moment},
+    clock::{Clock, Moment, WallTrust},
     detect::Detection,
     fact::{self, Closed, Decided, Exhibit, Fact},
     frame::{CameraId, Frame},
@@ -38,6 +38,8 @@ pub struct Settings {
     pub passage: passage::Settings,
     /// Who may pass: shared by all cameras.
     pub porter: Arc<Porter>,
+    /// Whether the wall clock has been set; a recording's frames bring their own time.
+    pub trust: WallTrust,
     /// Plates read in one frame at most, the most wanted first: a full car park must not stop the traffic.
     pub reads_per_frame: usize,
     /// Pictures of best reads in memory at a time, those that wait to be written included; 0: none is wanted.
@@ -53,6 +55,7 @@ impl Settings {
             track: track::Settings::default(),
             passage: passage::Settings::default(),
             porter: Arc::default(),
+            trust: WallTrust::default(),
             reads_per_frame: 6,
             pictures: 0,
         }
@@ -114,6 +117,8 @@ impl Pipeline {
         let arrived = self.clock.now();
         let outcome = self.look(frame, arrived);
         self.stats.looked(self.clock.now().since(arrived), outcome.is_ok());
+        let (detects, reads) = self.chain.engines();
+        self.stats.worked_with(detects, reads);
         outcome
     }
 
@@ -284,7 +289,13 @@ impl Pipeline {
                     if let Some(gallery) = &mut self.gallery {
                         gallery.close(passage.id, votes.first().map(|vote| vote.at), passage.best_area);
                     }
-                    facts.push(Fact::Closed(Closed { passage, reads, decision, effects }));
+                    facts.push(Fact::Closed(Closed {
+                        passage,
+                        reads,
+                        decision,
+                        effects,
+                        clock_unset: false,
+                    }));
                 }
             }
         }
@@ -293,7 +304,9 @@ impl Pipeline {
 
     fn decide(&mut self, passage: Passage, at: Timestamp, decided: Option<Moment>) -> Fact {
         let began = self.clock.now();
-        let (decision, effects) = self.settings.porter.decide(&Question::about(&passage, at), passage.live);
+        let timed = !passage.live || self.settings.trust.is_set();
+        let question = Question::about(&passage, at, timed);
+        let (decision, effects) = self.settings.porter.decide(&question, passage.live);
         self.stats.note(&Span::of(Stage::Decide, began, self.clock.now()));
         self.decisions.insert(passage.id, (decision.clone(), passage.direction));
         if let Some(decided) = decided {
@@ -308,6 +321,7 @@ impl Pipeline {
             reading: passage.reading,
             decision,
             effects,
+            clock_unset: false,
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{chain, pipeline};
+use super::{chain, locked::Locked, pipeline};
 use crate::{
     access::Porter,
     api, backoff,
@@ -13,6 +13,7 @@ use crate::{
         v4l2::{self, V4l2},
         watch,
     },
+    clock::WallTrust,
     config::{self, Config, GateOutput, Source, Transport},
     detect,
     frame::glance,
@@ -75,7 +76,7 @@ const PICTURES: usize = 8;
 /// Pictures of all cameras that may wait to be encoded.
 const PICTURES_WAITING: usize = 8;
 
-pub(super) fn evidence(config: &Config) -> Option<journal::evidence::Settings> {
+pub(super) fn evidence(config: &Config, trust: &WallTrust) -> Option<journal::evidence::Settings> {
     let wanted = config.evidence.as_ref()?;
     Some(journal::evidence::Settings {
         folder: wanted.path.clone(),
@@ -87,6 +88,7 @@ pub(super) fn evidence(config: &Config) -> Option<journal::evidence::Settings> {
         largest_bytes: wanted.largest,
         keep_free: wanted.keep_free,
         queue: PICTURES_WAITING,
+        trust: trust.clone(),
     })
 }
 
@@ -164,6 +166,12 @@ pub(super) const fn decode(camera: &config::Camera) -> Decode {
 
 /// What a camera's frames come from.
 pub fn source(camera: &config::Camera, origin: Origin) -> Result<Box<dyn capture::Source>, String> {
+    if let Source::Rtsp { url, login: Some(login), .. } = &camera.source
+        && let Some(missing) = login.password.trouble()
+    {
+        let place = url.host_str().unwrap_or_default().to_owned();
+        return Ok(Box::new(Locked { place, missing: missing.to_owned() }));
+    }
     Ok(match &camera.source {
         Source::Replay(settings) => Box::new(Replay::new(settings.clone(), origin)),
         Source::V4l2 { device, width, height, fps, format, controls } => {
@@ -180,6 +188,9 @@ pub fn network(camera: &config::Camera, origin: Origin) -> Result<Rtsp, String> 
     let Source::Rtsp { url, login, transport } = &camera.source else {
         return Err(format!("camera {} is none on the network", camera.id));
     };
+    if let Some(missing) = login.as_ref().and_then(|login| login.password.trouble()) {
+        return Err(missing.to_owned());
+    }
     // The address was checked when the configuration was read; its words are not repeated here.
     let address = rtsp::Address::parse(url.as_str()).map_err(|error| error.to_string())?;
     let credentials = login

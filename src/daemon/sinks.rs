@@ -12,6 +12,7 @@ use super::gates::Doors;
 use crate::{
     access::Porter,
     api::Events,
+    clock::WallTrust,
     fact::{
         Exhibit, Fact,
         gate::{Cause, Release, Step},
@@ -35,6 +36,8 @@ pub(super) struct Sinks {
     /// Whoever listens over HTTP.
     events: Events,
     counts: Arc<Counts>,
+    /// What happens while nobody has set the clock says so.
+    trust: WallTrust,
 }
 
 /// What did not get through.
@@ -54,6 +57,7 @@ impl Sinks {
         log_plates: Arc<AtomicBool>,
         (privacy, porter): (Privacy, Arc<Porter>),
         evidence: Option<Exhibitor>,
+        trust: WallTrust,
     ) -> Self {
         Self {
             journal,
@@ -65,6 +69,7 @@ impl Sinks {
             evidence,
             events: Events::default(),
             counts: Arc::default(),
+            trust,
         }
     }
 
@@ -92,7 +97,10 @@ impl Sinks {
         refused.into_iter().for_each(|event| self.record(Fact::Gate(event), None));
     }
 
-    fn record(&self, fact: Fact, exhibit: Option<Exhibit>) {
+    fn record(&self, mut fact: Fact, exhibit: Option<Exhibit>) {
+        if !self.trust.is_set() {
+            fact.mark_clock_unset();
+        }
         let privacy = Arc::clone(&self.privacy.read().unwrap_or_else(PoisonError::into_inner));
         let (fact, images) = match privacy.keep(fact, self.porter.lists().as_deref()) {
             Kept::Fact { fact, images } => (*fact, images),

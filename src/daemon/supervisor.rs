@@ -10,12 +10,12 @@ use std::{
         atomic::{AtomicU8, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
 use crate::{
     backoff::{self, Backoff},
-    clock::{Clock, Moment},
+    clock::Clock,
+    heartbeat::Heartbeat,
     shutdown::Stop,
 };
 
@@ -29,27 +29,33 @@ pub(super) enum UnitState {
     Finished,
 }
 
+/// When a unit is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Life {
+    /// With the stop. If it should end before, it has failed.
+    Endless,
+    /// When its work is done.
+    UntilDone,
+}
+
 /// What everybody may know of a unit.
 #[derive(Debug)]
 pub(super) struct UnitStatus {
     name: String,
     state: AtomicU8,
     restarts: AtomicU64,
-    moved: AtomicU64,
     last_error: Mutex<Option<String>>,
-    clock: Arc<dyn Clock>,
+    heartbeat: Heartbeat,
 }
 
 impl UnitStatus {
     fn new(name: &str, clock: Arc<dyn Clock>) -> Self {
-        let moved = AtomicU64::new(clock.now().as_micros());
         Self {
             name: name.to_owned(),
             state: AtomicU8::new(0),
             restarts: AtomicU64::new(0),
-            moved,
             last_error: Mutex::new(None),
-            clock,
+            heartbeat: Heartbeat::new(clock),
         }
     }
 
@@ -72,6 +78,10 @@ impl UnitStatus {
             UnitState::Finished => 2,
         };
         self.state.store(code, Ordering::Release);
+        match state {
+            UnitState::Running => self.heartbeat.beat(),
+            UnitState::BackingOff | UnitState::Finished => self.heartbeat.rest(),
+        }
     }
 
     pub(super) fn restarts(&self) -> u64 {
@@ -84,17 +94,12 @@ impl UnitStatus {
 
     /// The unit says that it still moves; to be called at least every second or two.
     pub(super) fn beat(&self) {
-        self.moved.store(self.clock.now().as_micros(), Ordering::Release);
+        self.heartbeat.beat();
     }
 
-    /// How long it has not moved. A unit that is finished or waits to be started again is not wedged.
-    pub(super) fn silent_for(&self) -> Duration {
-        match self.state() {
-            UnitState::Running => {
-                self.clock.now().since(Moment::from_micros(self.moved.load(Ordering::Acquire)))
-            }
-            UnitState::BackingOff | UnitState::Finished => Duration::ZERO,
-        }
+    /// Silent while it does not move. A unit that is finished or waits to be started again is not.
+    pub(super) const fn heartbeat(&self) -> &Heartbeat {
+        &self.heartbeat
     }
 }
 
@@ -106,13 +111,25 @@ pub(super) struct Unit {
 }
 
 impl Unit {
-    /// Starts `work` in a thread of its own. `Ok` ends the unit; an error is logged once, counted, and `work` is
-    /// called again after a wait that grows with every failure.
+    /// Starts `work` in a thread of its own, until the stop. An error, or an end before it, is logged once, counted,
+    /// and `work` is called again after a wait that grows with every failure.
     pub(super) fn start(
         name: &str,
         clock: Arc<dyn Clock>,
         stop: Stop,
         patience: backoff::Settings,
+        work: impl FnMut(&UnitStatus) -> anyhow::Result<()> + Send + 'static,
+    ) -> io::Result<Self> {
+        Self::begin(name, clock, stop, patience, Life::Endless, work)
+    }
+
+    /// The same with the end that it has.
+    pub(super) fn begin(
+        name: &str,
+        clock: Arc<dyn Clock>,
+        stop: Stop,
+        patience: backoff::Settings,
+        life: Life,
         mut work: impl FnMut(&UnitStatus) -> anyhow::Result<()> + Send + 'static,
     ) -> io::Result<Self> {
         let status = Arc::new(UnitStatus::new(name, clock));
@@ -122,8 +139,13 @@ impl Unit {
             let mut last_words = String::new();
             while !stop.is_stopped() {
                 own.set(UnitState::Running);
-                own.beat();
-                let Err(error) = work(&own) else { break };
+                let error = match work(&own) {
+                    Err(error) => error,
+                    Ok(()) if life == Life::Endless && !stop.is_stopped() => {
+                        anyhow::anyhow!("it ended by itself")
+                    }
+                    Ok(()) => break,
+                };
                 let words = format!("{error:#}");
                 let wait = backoff.after_failure(backoff::chance());
                 if words != last_words {
@@ -161,7 +183,7 @@ impl Drop for Unit {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicU32;
+    use std::{sync::atomic::AtomicU32, time::Duration};
 
     use super::*;
     use crate::{clock::ManualClock, shutdown::shutdown};
@@ -184,12 +206,13 @@ mod tests {
         let (_trigger, stop) = shutdown();
         let tries = Arc::new(AtomicU32::new(0));
         let counted = Arc::clone(&tries);
-        let unit =
-            Unit::start("u", clock(), stop, QUICK, move |_| match counted.fetch_add(1, Ordering::SeqCst) {
+        let unit = Unit::begin("u", clock(), stop, QUICK, Life::UntilDone, move |_| {
+            match counted.fetch_add(1, Ordering::SeqCst) {
                 0..3 => Err(anyhow::anyhow!("no engine")),
                 _ => Ok(()),
-            })
-            .unwrap();
+            }
+        })
+        .unwrap();
         wait_for(&unit);
         assert_eq!((tries.load(Ordering::SeqCst), unit.status().restarts()), (4, 3));
         assert_eq!(unit.status().last_error().as_deref(), Some("no engine"));
@@ -214,11 +237,30 @@ mod tests {
             Ok(())
         })
         .unwrap();
-        while unit.status().silent_for() < Duration::from_secs(1) {
+        let silent = || unit.status().heartbeat().silent_for();
+        while silent() < Duration::from_secs(1) {
             clock.advance(Duration::from_secs(1));
         }
         trigger.stop();
         wait_for(&unit);
-        assert_eq!(unit.status().silent_for(), Duration::ZERO);
+        assert_eq!(unit.status().heartbeat().silent_for(), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_unit_without_an_end_that_ends_has_failed_and_is_started_again() {
+        let (trigger, stop) = shutdown();
+        let times = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&times);
+        let unit = Unit::start("u", clock(), stop, QUICK, move |_| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        })
+        .unwrap();
+        while times.load(Ordering::SeqCst) < 3 {
+            thread::yield_now();
+        }
+        assert_eq!(unit.status().last_error().as_deref(), Some("it ended by itself"));
+        trigger.stop();
+        wait_for(&unit);
     }
 }

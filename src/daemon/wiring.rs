@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeSet,
+    net::SocketAddr,
     sync::{Arc, atomic::AtomicBool, atomic::Ordering},
     time::Duration,
 };
@@ -15,9 +16,11 @@ use super::{
     DaemonError, Options,
     answers::{Answers, Windows},
     asked,
+    board::Board,
     chain::Networks,
     control::serve::{self, Control},
     correspondence::{Correspondence, Messenger, Rest},
+    examine,
     eyes::{self, Eye, Shared},
     gates::{Door, Gates, Plan},
     health::{self, CameraPart, Gatherer, Health, ListPart},
@@ -30,11 +33,13 @@ use super::{
     sinks::Sinks,
     supervisor::{Unit, UnitStatus},
     triggers::Sleepers,
+    vigil::Moving,
 };
 use crate::{
     access::Porter,
-    api, backoff,
-    clock::{Clock, Moment},
+    api::{self, Claim},
+    backoff,
+    clock::{Clock, Moment, WallTrust},
     config::{self, Config},
     fact::GateId,
     frame::CameraId,
@@ -71,8 +76,10 @@ pub(super) struct Wired {
     /// `None` where there is no [mqtt].
     broker: Option<Correspondence>,
     messenger: Messenger,
-    /// `None` where there is no [http].
-    http: Option<api::Server>,
+    /// `None` where there is no [http], or it cannot be served.
+    http: Option<(api::Server, SocketAddr)>,
+    /// Why not.
+    unserved: Option<String>,
     questions: asked::Questions,
     windows: Windows,
     journal: Journal,
@@ -82,6 +89,8 @@ pub(super) struct Wired {
     log_plates: Arc<AtomicBool>,
     screen: Option<Screen>,
     cabinet: Option<Cabinet>,
+    /// How far the wall clock can be believed.
+    trust: WallTrust,
     clock: Arc<dyn Clock>,
 }
 
@@ -93,13 +102,16 @@ impl Wired {
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, DaemonError> {
         let cannot_start = |what: String| move |error| DaemonError::Start { what, error };
+        // Before anything happens that has a time.
+        let trust = WallTrust::default();
+        trust.tell(examine::is_clock_set(clock.wall(), &Board::default()), false);
         let journal = Journal::open(&config.journal.path, &settings::journal(config), Arc::clone(clock))?;
         if let Some(kept) = journal.set_aside() {
             tracing::error!(kept = %kept.display(), "the journal was broken: it was put aside, a new one was begun");
         }
         note_lines(config);
         let messenger = Messenger::new();
-        let plans = plans(config, |_| true, &journal, &messenger, clock)?;
+        let plans = plans(config, |_| true, &journal, &messenger, clock);
         let (mut gates, events) = Gates::start(plans, clock).map_err(cannot_start("the gates".to_owned()))?;
         let networks = Networks::load(&settings::chain(config))?;
         let (screen, screen_sender) = match options.screen {
@@ -111,7 +123,7 @@ impl Wired {
             false => (None, None),
         };
         let pictures = pictures::Outlet::default();
-        let (cabinet, exhibitor) = match settings::evidence(config) {
+        let (cabinet, exhibitor) = match settings::evidence(config, &trust) {
             Some(settings) => {
                 let folder = settings.folder.display().to_string();
                 let onlooker = Some(pictures.onlooker());
@@ -126,14 +138,21 @@ impl Wired {
         let privacy = (config.privacy.clone(), Arc::clone(&porter));
         let log_plates = Arc::new(AtomicBool::new(config.log.plates));
         let (doors, plates) = (gates.doors().clone(), Arc::clone(&log_plates));
-        let sinks = Sinks::new(journal.writer(), doors, screen_sender, plates, privacy, exhibitor);
+        let sinks =
+            Sinks::new(journal.writer(), doors, screen_sender, plates, privacy, exhibitor, trust.clone());
         gates.record(events, sinks.clone()).map_err(cannot_start("the gates' events".to_owned()))?;
         let desk = Desk::new(&config.journal.path, Arc::new(config.lists.clone()));
         let keeper = ListUnit::new(desk.clone(), Arc::clone(&porter), Arc::clone(&log_plates));
         let list_stats = Arc::clone(keeper.stats());
-        let lists = keep_lists(keeper, clock).map_err(cannot_start("the keeper of the lists".to_owned()))?;
-        let control =
-            asked::listen(&config.control.socket, gates.doors().clone(), sinks.clone(), questions.clone());
+        let lists = keep_lists(keeper, !journal.is_open(), clock)
+            .map_err(cannot_start("the keeper of the lists".to_owned()))?;
+        let control = asked::listen(
+            &config.control.socket,
+            gates.doors().clone(),
+            sinks.clone(),
+            questions.clone(),
+            Arc::clone(clock),
+        );
         let mut wired = Self {
             config: config.clone(),
             control,
@@ -148,6 +167,7 @@ impl Wired {
             broker: None,
             messenger,
             http: None,
+            unserved: None,
             questions,
             windows: Windows::default(),
             journal,
@@ -156,12 +176,17 @@ impl Wired {
             log_plates,
             screen,
             cabinet,
+            trust,
             clock: Arc::clone(clock),
         };
         let cameras: BTreeSet<CameraId> = config.cameras.iter().map(|camera| camera.id.clone()).collect();
         wired.open_eyes(&cameras)?;
         wired.begin_correspondence()?;
-        wired.begin_serving()?;
+        // Plates are read all the same.
+        if let Err(error) = wired.begin_serving(Claim::WhenFree) {
+            tracing::error!(%error, "nobody is served over HTTP");
+            wired.unserved = Some(format!("nobody is served over HTTP: {error}"));
+        }
         Ok(wired)
     }
 
@@ -177,14 +202,42 @@ impl Wired {
         Ok((config, difference, waiting))
     }
 
-    /// Puts another configuration in force: exchanges what is different and leaves the rest alone. After an error the
-    /// daemon is neither here nor there, and has to end.
-    pub(super) fn exchange(&mut self, config: Config, difference: &Difference) -> Result<(), DaemonError> {
+    /// Puts another configuration in force: exchanges what is different and leaves the rest alone. If that cannot be done
+    /// everything is as it was before. The error beside the reason is one that the daemon cannot live with: it is neither
+    /// here nor there.
+    pub(super) fn exchange(
+        &mut self,
+        config: Config,
+        difference: &Difference,
+    ) -> Result<Result<(), DaemonError>, DaemonError> {
+        let before = std::mem::replace(&mut self.config, config);
+        // The likeliest to fail, and before anything else is touched.
+        if difference.http
+            && let Err(why) = self.begin_serving(Claim::Now)
+        {
+            self.config = before;
+            if self.http.is_none() {
+                self.begin_serving(Claim::WhenFree)?;
+            }
+            return Ok(Err(why));
+        }
+        let Err(why) = self.try_exchange(difference) else { return Ok(Ok(())) };
+        tracing::error!(%why, "the new configuration cannot be used: going back to the old one");
+        let back = Difference::between(&self.config, &before)?;
+        self.config = before;
+        if back.http {
+            self.begin_serving(Claim::WhenFree)?;
+        }
+        self.try_exchange(&back)?;
+        Ok(Err(why))
+    }
+
+    /// Everything but HTTP, to what is in force now.
+    fn try_exchange(&mut self, difference: &Difference) -> Result<(), DaemonError> {
         // Gates first: what is unwired is at rest before anything takes its place.
         difference.unwired.iter().for_each(|id| self.gates.remove(id));
         let closing: Vec<Eye> = self.eyes.extract_if(.., |eye| difference.closed.contains(&eye.id)).collect();
         eyes::close(closing);
-        self.config = config;
         let config = &self.config;
         // Privacy and lists before anybody new uses them.
         self.log_plates.store(config.log.plates, Ordering::Relaxed);
@@ -211,11 +264,6 @@ impl Wired {
             }
             self.begin_correspondence()?;
         }
-        if difference.http {
-            // First the old one, which has the address.
-            drop(self.http.take());
-            self.begin_serving()?;
-        }
         Ok(())
     }
 
@@ -225,7 +273,7 @@ impl Wired {
         // Whoever was let in a moment ago must not be served a second time.
         self.journal.writer().flush(SETTLING);
         let is_wanted = |id: &GateId| wired.contains(id);
-        for plan in plans(&self.config, is_wanted, &self.journal, &self.messenger, &self.clock)? {
+        for plan in plans(&self.config, is_wanted, &self.journal, &self.messenger, &self.clock) {
             let what = format!("gate {}", plan.settings.id);
             self.gates.add(plan).map_err(|error| DaemonError::Start { what, error })?;
         }
@@ -236,8 +284,8 @@ impl Wired {
 
     /// Opens these cameras of the configuration, if they are not switched off.
     fn open_eyes(&mut self, wanted: &BTreeSet<CameraId>) -> Result<(), DaemonError> {
-        let Self { networks, porter, sinks, clock, config, .. } = self;
-        let parts = Shared { networks, porter, sinks, clock };
+        let Self { networks, porter, sinks, clock, config, trust, .. } = self;
+        let parts = Shared { networks, porter, sinks, trust, clock };
         for camera in config.cameras.iter().filter(|camera| camera.enabled && wanted.contains(&camera.id)) {
             let opened = Eye::open(camera, config, &parts);
             let what = format!("camera {}", camera.id);
@@ -266,8 +314,17 @@ impl Wired {
         Ok(())
     }
 
-    fn begin_serving(&mut self) -> Result<(), DaemonError> {
-        let Some(settings) = settings::http(&self.config) else { return Ok(()) };
+    /// Serves at the configured address. What was served before goes when the new address is had, or, where both
+    /// cannot be had at a time, just before.
+    fn begin_serving(&mut self, claim: Claim) -> Result<(), DaemonError> {
+        let Some(settings) = settings::http(&self.config) else {
+            drop(self.http.take());
+            return Ok(());
+        };
+        if self.http.as_ref().is_some_and(|(_, at)| at.port() == settings.listen.port()) {
+            drop(self.http.take());
+        }
+        let listen = settings.listen;
         let what = format!("the HTTP API at {}", settings.listen);
         let node = Answers {
             questions: self.questions.clone(),
@@ -284,20 +341,46 @@ impl Wired {
             node: Arc::new(node),
             events: self.sinks.events().clone(),
         };
-        let server = api::Server::start(settings, sources, Arc::clone(&self.clock));
-        self.http = Some(server.map_err(|error| DaemonError::Start { what, error })?);
+        let server = api::Server::start(settings, sources, claim, Arc::clone(&self.clock));
+        let server = server.map_err(|error| DaemonError::Start { what, error })?;
+        self.http = Some((server, listen));
+        self.unserved = None;
         Ok(())
     }
 
     /// What the HTTP API came to, where there is one.
     pub(super) fn http(&self) -> Option<Arc<api::Stats>> {
-        self.http.as_ref().map(|server| Arc::clone(server.stats()))
+        self.http.as_ref().map(|(server, _)| Arc::clone(server.stats()))
     }
 
-    pub(super) fn units(&self) -> impl Iterator<Item = &UnitStatus> {
+    /// Why nobody, or not everybody, is served over HTTP.
+    pub(super) fn unserved(&self) -> Option<String> {
+        let tokens = self.config.http.as_ref().and_then(|http| http.missing.as_ref());
+        let tokens = tokens.map(|why| format!("not all tokens of [http] are known: {why}"));
+        self.unserved.clone().or(tokens)
+    }
+
+    fn units(&self) -> impl Iterator<Item = &UnitStatus> {
         let commands = self.broker.as_ref().and_then(Correspondence::unit);
         let others = commands.into_iter().chain([self.lists.1.status().as_ref()]);
         self.eyes.iter().flat_map(Eye::units).chain(self.gates.units()).chain(others)
+    }
+
+    /// Everything that has to move. Not the screen, which stands still with the terminal.
+    pub(super) fn moving(&self) -> Vec<Moving<'_>> {
+        let mut all: Vec<_> = self.units().map(|unit| Moving::new(unit.name(), unit.heartbeat())).collect();
+        let cameras = self.eyes.iter();
+        all.extend(
+            cameras.map(|eye| Moving::on_a_device(format!("camera {}", eye.id), eye.camera.heartbeat())),
+        );
+        all.push(Moving::on_a_device("journal", self.journal.heartbeat()));
+        all.extend(self.cabinet.as_ref().map(|cabinet| Moving::on_a_device("evidence", cabinet.heartbeat())));
+        all.extend(self.networks.hailo().map(|hailo| Moving::on_a_device("hailo", hailo.heartbeat())));
+        all.extend(self.broker.as_ref().map(|broker| Moving::new("publisher", broker.heartbeat())));
+        all.extend(self.http.as_ref().map(|(server, _)| Moving::new("http", server.heartbeat())));
+        all.extend(self.control.as_ref().map(|control| Moving::new("control", control.heartbeat())));
+        all.extend(self.gates.scribe().map(|scribe| Moving::new("gate events", scribe)));
+        all
     }
 
     /// What is remembered of reads.
@@ -313,8 +396,10 @@ impl Wired {
             .with_lists(self.list_part())
             .with_networks(self.networks.clone())
             .with_evidence(evidence)
-            .with_http(self.http());
+            .with_http(self.http())
+            .with_trust(self.trust.clone());
         gatherer.recall = self.recall();
+        gatherer.unserved = self.unserved();
         gatherer
     }
 
@@ -338,6 +423,10 @@ impl Wired {
         if let Ok(before) = now.checked_sub(kept) {
             self.journal.writer().erase_before(before);
         }
+    }
+
+    pub(super) const fn trust(&self) -> &WallTrust {
+        &self.trust
     }
 
     pub(super) fn broker(&self) -> Option<publish::Snapshot> {
@@ -422,8 +511,8 @@ impl Wired {
 }
 
 /// Starts the unit that keeps the lists up to date, after it has loaded them once.
-fn keep_lists(mut keeper: ListUnit, clock: &Arc<dyn Clock>) -> std::io::Result<(Trigger, Unit)> {
-    if let Err(error) = keeper.begin() {
+fn keep_lists(mut keeper: ListUnit, full: bool, clock: &Arc<dyn Clock>) -> std::io::Result<(Trigger, Unit)> {
+    if let Err(error) = keeper.begin(full) {
         tracing::error!(%error, "the lists cannot be loaded; nobody is let in until they are");
     }
     let (trigger, stop) = shutdown();
@@ -451,20 +540,27 @@ fn plans(
     journal: &Journal,
     messenger: &Messenger,
     clock: &Arc<dyn Clock>,
-) -> Result<Vec<Plan>, DaemonError> {
+) -> Vec<Plan> {
     let wanted: Vec<&config::Gate> = config.gates.iter().filter(|gate| is_wanted(&gate.id)).collect();
     if wanted.is_empty() {
-        return Ok(Vec::new());
+        return Vec::new();
     }
-    let reader = journal.reader()?;
+    // A journal that cannot say it is no reason to lock everybody out; the log says it then.
+    let reader = journal.reader().inspect_err(|error| {
+        tracing::warn!(%error, "who was let in before the start is not known");
+    });
     let since = clock.wall().checked_sub(STANDING).unwrap_or(Timestamp::MIN);
     let mut plans = Vec::new();
     for gate in wanted {
-        // A journal that cannot say it is no reason to lock everybody out; the log says it then.
-        let visits = reader.let_in_since(&gate.id, since).unwrap_or_else(|error| {
-            tracing::warn!(gate = %gate.id, %error, "who was let in before the start is not known");
-            Vec::new()
-        });
+        let visits = reader.as_ref().map_or_else(
+            |_| Vec::new(),
+            |reader| {
+                reader.let_in_since(&gate.id, since).unwrap_or_else(|error| {
+                    tracing::warn!(gate = %gate.id, %error, "who was let in before the start is not known");
+                    Vec::new()
+                })
+            },
+        );
         plans.push(Plan {
             settings: settings::gate(gate, |topic, payload| {
                 let (messenger, clock) = (messenger.clone(), Arc::clone(clock));
@@ -475,5 +571,5 @@ fn plans(
             memory: Memory::of_served(visits, config.privacy.mode.clone()),
         });
     }
-    Ok(plans)
+    plans
 }

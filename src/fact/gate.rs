@@ -45,6 +45,8 @@ pub struct GateEvent {
     pub step: Step,
     /// Times of the frame that decided, with `actuated` once the gate was switched; `None` for a manual order.
     pub receipt: Option<Receipt>,
+    /// `at` comes from a clock that nobody had set.
+    pub clock_unset: bool,
 }
 
 /// Why a gate was asked to open.

@@ -44,6 +44,17 @@ impl Fact {
             Self::Gate(event) => event.id,
         }
     }
+
+    /// Its times are those of a clock that nobody had set.
+    pub const fn mark_clock_unset(&mut self) {
+        match self {
+            Self::Decided(decided) => decided.clock_unset = true,
+            Self::Closed(closed) => closed.clock_unset = true,
+            Self::Gate(event) => event.clock_unset = true,
+            // It has no time of its own.
+            Self::Evidence(_) => {}
+        }
+    }
 }
 
 /// A decision, taken while the vehicle may still be waiting.
@@ -60,6 +71,8 @@ pub struct Decided {
     /// What is to be remembered of it.
     pub effects: Vec<Effect>,
     pub receipt: Receipt,
+    /// `at` comes from a clock that nobody had set.
+    pub clock_unset: bool,
 }
 
 /// A passage that is over.
@@ -71,6 +84,8 @@ pub struct Closed {
     pub decision: Option<Decision>,
     /// What is to be remembered of its end.
     pub effects: Vec<Effect>,
+    /// When it ended, nobody had set the clock.
+    pub clock_unset: bool,
 }
 
 /// The picture that a passage's best read was made on, on its way to the disk.

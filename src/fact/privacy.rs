@@ -27,6 +27,16 @@ pub enum Mode {
     Pseudonymous(Secret),
 }
 
+impl Mode {
+    /// Why its key is not there: nothing may be recorded then, and no plate can be looked for.
+    pub fn trouble(&self) -> Option<&str> {
+        match self {
+            Self::Pseudonymous(key) => key.trouble(),
+            Self::Full | Self::ListedOnly => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Privacy {
     pub mode: Mode,

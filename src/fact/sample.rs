@@ -91,6 +91,7 @@ pub fn closed(n: u64) -> Closed {
             grounds: Grounds::default(),
         }),
         effects: Vec::new(),
+        clock_unset: false,
     }
 }
 
@@ -114,6 +115,7 @@ pub fn decided(closed: &Closed) -> Decided {
         }),
         effects: Vec::new(),
         receipt: passage.receipt,
+        clock_unset: false,
     }
 }
 
@@ -137,6 +139,7 @@ pub fn gate_event(n: u64, step: Step) -> GateEvent {
         },
         step,
         receipt: (!manual).then_some(receipt),
+        clock_unset: false,
     }
 }
 

@@ -19,6 +19,7 @@ use super::line::{LineError, Switch};
 use crate::{
     clock::{Clock, Moment},
     fact::gate::Release,
+    heartbeat::{BEAT, Heartbeat},
     shutdown::{Stop, Trigger, shutdown},
 };
 
@@ -28,6 +29,8 @@ const MARGIN: Duration = Duration::from_millis(150);
 const ROUND: Duration = Duration::from_millis(50);
 /// Between two attempts of the timer to bring the line to rest.
 const RETRY: Duration = Duration::from_millis(5);
+/// Timer and guard look up every second, and a relay that is called takes five at most.
+const SILENT: Duration = Duration::from_secs(6);
 /// No pulse can be longer, whoever asks.
 pub(super) const LONGEST: Duration = Duration::from_secs(10);
 
@@ -36,6 +39,8 @@ pub(super) struct Contact {
     shared: Arc<Shared>,
     stop: Option<Trigger>,
     threads: Vec<JoinHandle<()>>,
+    /// Of timer and guard.
+    heartbeats: [Heartbeat; 2],
 }
 
 #[derive(Debug)]
@@ -70,11 +75,14 @@ impl Contact {
             stuck: AtomicBool::new(false),
         });
         let (trigger, stop) = shutdown();
+        let heartbeats = [(); 2].map(|()| Heartbeat::new(Arc::clone(&shared.clock)));
+        let [beat, guarding] = heartbeats.clone();
+        let stop = stop.beating(guarding);
         let timer = Arc::clone(&shared);
         let guard = Arc::clone(&shared);
-        let mut contact = Self { shared, stop: Some(trigger), threads: Vec::new() };
+        let mut contact = Self { shared, stop: Some(trigger), threads: Vec::new(), heartbeats };
         let named = |role: &str| thread::Builder::new().name(format!("{role} {name}"));
-        contact.threads.push(named("pulse").spawn(move || timer.time())?);
+        contact.threads.push(named("pulse").spawn(move || timer.time(&beat))?);
         contact.threads.push(named("guard").spawn(move || guard.guard(&stop))?);
         Ok(contact)
     }
@@ -108,6 +116,11 @@ impl Contact {
     /// How the last pulse ended by itself, told once.
     pub(super) fn ended(&self) -> Option<(Release, Moment)> {
         self.shared.lock().ended.take()
+    }
+
+    /// Its timer and its guard are there to end a pulse.
+    pub(super) fn moves(&self) -> bool {
+        self.heartbeats.iter().all(|heartbeat| heartbeat.silent_for() < SILENT)
     }
 
     /// The line should be at rest and is not.
@@ -172,11 +185,12 @@ impl Shared {
     }
 
     /// The timer: ends each pulse.
-    fn time(&self) {
+    fn time(&self, heartbeat: &Heartbeat) {
         let mut pulse = self.lock();
         while !pulse.stop {
+            heartbeat.beat();
             let Some(end) = pulse.end else {
-                pulse = self.changed.wait(pulse).unwrap_or_else(PoisonError::into_inner);
+                pulse = self.changed.wait_timeout(pulse, BEAT).unwrap_or_else(PoisonError::into_inner).0;
                 continue;
             };
             let mut left = end.since(self.clock.now());
@@ -186,7 +200,8 @@ impl Shared {
                 }
                 left = RETRY;
             }
-            pulse = self.changed.wait_timeout(pulse, left).unwrap_or_else(PoisonError::into_inner).0;
+            pulse =
+                self.changed.wait_timeout(pulse, left.min(BEAT)).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -258,7 +273,17 @@ mod tests {
                 assert!(clock.now().as_micros() < 5_000_000, "the guard sleeps");
                 clock.sleep(Duration::from_millis(1));
             }
+            // A timer that is held up for long is no timer; whoever watches over the gate has to know.
+            while contact.moves() {
+                assert!(clock.now().as_micros() < 20_000_000, "nobody sees that the timer hangs");
+                clock.sleep(Duration::from_millis(10));
+            }
             drop(held);
+        }
+        let clock = SystemClock::start();
+        while !contact.moves() {
+            assert!(clock.now().as_micros() < 5_000_000, "it moves again");
+            clock.sleep(Duration::from_millis(1));
         }
         assert!(line.pulses()[0] >= PULSE + MARGIN);
         contact.close_for(PULSE).unwrap();

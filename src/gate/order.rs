@@ -68,7 +68,7 @@ impl Order {
     /// One step of it, as a fact.
     pub fn event(&self, gate: &GateId, id: Uuid, at: Timestamp, step: Step) -> GateEvent {
         let (order, cause, receipt) = (self.id, self.cause.clone(), self.receipt);
-        GateEvent { id, gate: gate.clone(), at, order, cause, step, receipt }
+        GateEvent { id, gate: gate.clone(), at, order, cause, step, receipt, clock_unset: false }
     }
 
     /// Its refusal, by whoever had to hand it in and could not.

@@ -72,6 +72,8 @@ impl Settings {
 pub(super) enum OpenError {
     #[error(transparent)]
     Line(#[from] LineError),
+    #[error("{0}")]
+    Password(String),
     #[error("its timer cannot be started: {0}")]
     Timer(#[from] io::Error),
 }
@@ -107,6 +109,9 @@ impl Output {
                 Self::Contact(Contact::new(line, gate.as_str(), Arc::clone(clock))?)
             }
             Settings::Relay(settings) => {
+                if let Some(missing) = settings.login.as_ref().and_then(|(_, password)| password.trouble()) {
+                    return Err(OpenError::Password(missing.to_owned()));
+                }
                 let relay = Relay::new(settings.clone(), pulse);
                 match settings.release_url {
                     Some(_) => {
@@ -157,6 +162,11 @@ impl Output {
             Self::Contact(contact) => contact.ended(),
             Self::Relay(_) | Self::Wiegand(..) | Self::Message(_) => None,
         }
+    }
+
+    /// Whoever has to bring it to rest is at work.
+    pub(super) fn moves(&self) -> bool {
+        !matches!(self, Self::Contact(contact) if !contact.moves())
     }
 
     pub(super) fn is_stuck(&self) -> bool {

@@ -147,11 +147,13 @@ impl Gate {
     }
 
     /// Works until the stop, or until nobody is left to give orders. The output is at rest before it returns; what
-    /// is to be remembered of this gate's life comes back. `beat` is called whenever it moves.
+    /// is to be remembered of this gate's life comes back. `beat` is called whenever it moves, and its timers with it.
     pub fn run(mut self, stop: &Stop, beat: &dyn Fn()) -> Memory {
         self.on_state_now(true);
         while !stop.is_stopped() {
-            beat();
+            if self.wires.as_ref().is_none_or(|wires| wires.output.moves()) {
+                beat();
+            }
             self.keep_wires();
             let senses = self.settings.interlock.is_some() || self.settings.presence.is_some();
             let patience = if senses || self.machine.is_busy() { GLANCE } else { IDLE };

@@ -209,6 +209,7 @@ fn written() -> Option<(u64, u64)> {
 
 /// Fills a journal with passages as they would have been recorded, without waiting for the disk after each.
 fn fill(path: &Path, settings: &Settings, clock: &SystemClock, passages: u64) -> Result<(), BenchError> {
+    let _lock = file::hold(path)?;
     let opened = file::open(path, settings, clock)?;
     let db = opened.db;
     let failed = |error: rusqlite::Error| super::OpenError::new(path, error);

@@ -78,6 +78,8 @@ struct DecidedOpen {
     vote: Option<VoteOpen>,
     decision: DecisionOpen,
     receipt: [Option<i64>; 7],
+    #[serde(default, skip_serializing_if = "is_no")]
+    clock_unset: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -101,6 +103,8 @@ struct ClosedOpen {
     vote: Option<VoteOpen>,
     decision: Option<DecisionOpen>,
     receipt: [Option<i64>; 7],
+    #[serde(default, skip_serializing_if = "is_no")]
+    clock_unset: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -168,6 +172,12 @@ struct DecisionPersonal {
     grounds: Option<String>,
 }
 
+/// What is almost never so takes no room.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+pub(super) const fn is_no(it: &bool) -> bool {
+    !*it
+}
+
 /// A fact as bytes. Of its reads, the surest `keep` are kept.
 pub(super) fn encode(fact: &Fact, keep: usize) -> Result<Body> {
     match fact {
@@ -181,6 +191,7 @@ pub(super) fn encode(fact: &Fact, keep: usize) -> Result<Body> {
                 vote: decided.reading.as_ref().map(vote_open),
                 decision: decision_open(&decided.decision),
                 receipt: latencies(&decided.receipt),
+                clock_unset: decided.clock_unset,
             })?,
             personal: rmp_serde::to_vec(&DecidedPersonal {
                 vote: decided.reading.as_ref().map(vote_personal),
@@ -227,6 +238,7 @@ fn encode_closed(closed: &Closed, keep: usize) -> Result<Body> {
             vote: reading.map(vote_open),
             decision: closed.decision.as_ref().map(decision_open),
             receipt: latencies(&passage.receipt),
+            clock_unset: closed.clock_unset,
         })?,
         personal: rmp_serde::to_vec(&ClosedPersonal {
             vote: reading.map(vote_personal),
@@ -268,6 +280,7 @@ fn decode_decided(id: PassageId, open: &[u8], personal: Option<&[u8]>) -> Result
         decision: whole_decision(open.decision, decision)?,
         effects: Vec::new(),
         receipt: receipt(open.receipt),
+        clock_unset: open.clock_unset,
     })
 }
 
@@ -306,7 +319,7 @@ fn decode_closed(id: PassageId, open: &[u8], personal: Option<&[u8]>) -> Result<
         best_area: open.area.map(|[x, y, w, h]| Rect::new(pixels(x), pixels(y), pixels(w), pixels(h))),
         receipt: receipt(open.receipt),
     };
-    Ok(Closed { passage, reads, decision, effects: Vec::new() })
+    Ok(Closed { passage, reads, decision, effects: Vec::new(), clock_unset: open.clock_unset })
 }
 
 /// What the index wants to know of a closed passage.

@@ -19,17 +19,18 @@ use std::{
 
 use super::Writer;
 use crate::{
-    clock::Clock,
+    clock::{Clock, WallTrust},
     fact::{Evidence, Exhibit, Fact, Image, ImageKind},
     frame::{CameraId, ConvertError, Frame, Scaler, convert},
     geometry::{Rect, Size},
+    heartbeat::{BEAT, Heartbeat},
     passage::PassageId,
 };
 use store::Store;
 pub use store::erase;
 
 /// How evidence is kept.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     pub folder: PathBuf,
     /// The plate, cut out.
@@ -44,11 +45,14 @@ pub struct Settings {
     pub keep_free: u64,
     /// Pictures that may wait to be encoded.
     pub queue: usize,
+    /// Whether what is old by the wall clock is old.
+    pub trust: WallTrust,
 }
 
 /// What became of the pictures.
 #[derive(Debug, Default)]
 pub struct Stats {
+    pub(super) queued: AtomicU64,
     pub(super) written: AtomicU64,
     pub(super) dropped: AtomicU64,
     pub(super) failed: AtomicU64,
@@ -58,6 +62,8 @@ pub struct Stats {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Snapshot {
+    /// Pictures that wait to be encoded.
+    pub queued: u64,
     /// Passages with evidence on the disk.
     pub written: u64,
     /// Passages whose pictures found the queue full.
@@ -74,6 +80,7 @@ impl Stats {
     pub fn snapshot(&self) -> Snapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Snapshot {
+            queued: read(&self.queued),
             written: read(&self.written),
             dropped: read(&self.dropped),
             failed: read(&self.failed),
@@ -103,9 +110,13 @@ pub struct Exhibitor {
 impl Exhibitor {
     /// Hands a picture over; if the queue is full it is dropped, and counted.
     pub fn show(&self, exhibit: Exhibit) {
-        if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.queue.try_send(exhibit)
-            && self.stats.dropped.fetch_add(1, Ordering::Relaxed) == 0
-        {
+        // Counted before it can be fetched.
+        self.stats.queued.fetch_add(1, Ordering::Relaxed);
+        let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) = self.queue.try_send(exhibit) else {
+            return;
+        };
+        self.stats.queued.fetch_sub(1, Ordering::Relaxed);
+        if self.stats.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!("pictures come faster than they can be written; some passages have no evidence");
         }
     }
@@ -116,6 +127,7 @@ impl Exhibitor {
 pub struct Cabinet {
     thread: Option<JoinHandle<()>>,
     stats: Arc<Stats>,
+    heartbeat: Heartbeat,
 }
 
 impl Cabinet {
@@ -126,7 +138,8 @@ impl Cabinet {
         clock: Arc<dyn Clock>,
     ) -> std::io::Result<(Self, Exhibitor)> {
         let stats = Arc::new(Stats::default());
-        let store = Store::open(&settings)?;
+        let heartbeat = Heartbeat::new(Arc::clone(&clock));
+        let store = Store::open(&settings, heartbeat.clone())?;
         let (sender, receiver) = sync_channel(settings.queue.max(1));
         let mut filing = Filing {
             settings,
@@ -138,15 +151,21 @@ impl Cabinet {
             scaler: Scaler::new(),
             failing: false,
             making_room: None,
+            heartbeat: heartbeat.clone(),
         };
         let thread =
             std::thread::Builder::new().name("evidence".to_owned()).spawn(move || filing.run(&receiver))?;
         let exhibitor = Exhibitor { queue: sender, stats: Arc::clone(&stats) };
-        Ok((Self { thread: Some(thread), stats }, exhibitor))
+        Ok((Self { thread: Some(thread), stats, heartbeat }, exhibitor))
     }
 
     pub fn stats(&self) -> Arc<Stats> {
         Arc::clone(&self.stats)
+    }
+
+    /// Its thread's: silent while the disk does not come back.
+    pub const fn heartbeat(&self) -> &Heartbeat {
+        &self.heartbeat
     }
 }
 
@@ -162,8 +181,6 @@ impl Drop for Cabinet {
 
 /// How often what is too old is looked for.
 const TIDYING: Duration = Duration::from_secs(60);
-/// How often it is looked whether the journal lacks room, when nothing is written.
-const LOOKING: Duration = Duration::from_secs(2);
 /// So much of the disk is given back at a time when the journal cannot be written for want of room.
 const GIVEN_BACK: u64 = 16 << 20;
 
@@ -178,6 +195,7 @@ struct Filing {
     failing: bool,
     /// Commits of the journal that had failed when images went last so that it can be written; `None`: it is written.
     making_room: Option<u64>,
+    heartbeat: Heartbeat,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -195,8 +213,13 @@ impl Filing {
         self.tidy();
         let mut next = self.clock.now() + TIDYING;
         loop {
-            match exhibits.recv_timeout(LOOKING) {
-                Ok(exhibit) => self.take(exhibit),
+            self.heartbeat.beat();
+            // When nothing is written, too, it is looked whether the journal lacks room.
+            match exhibits.recv_timeout(BEAT) {
+                Ok(exhibit) => {
+                    self.stats.queued.fetch_sub(1, Ordering::Relaxed);
+                    self.take(exhibit);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -296,7 +319,8 @@ impl Filing {
 
     fn tidy(&mut self) {
         let journal = self.journal.stats.erased_until.load(Ordering::Relaxed);
-        let outcome = self.store.tidy(self.clock.wall(), journal);
+        let now = self.settings.trust.may_erase().then(|| self.clock.wall());
+        let outcome = self.store.tidy(now, journal);
         match outcome {
             Ok(erased) => {
                 self.stats.erased.fetch_add(erased, Ordering::Relaxed);

@@ -52,6 +52,17 @@ impl OpenError {
         matches!(&self.why, Why::Schema(error) if !matches!(error, schema::SchemaError::Sqlite(_)))
     }
 
+    /// The disk is full: it may be otherwise a moment later.
+    pub(super) fn is_for_want_of_room(&self) -> bool {
+        match &self.why {
+            Why::Folder { error, .. } | Why::Unwritable { error, .. } => {
+                error.kind() == std::io::ErrorKind::StorageFull
+            }
+            Why::Sqlite(error) => wants_room(error),
+            _ => false,
+        }
+    }
+
     pub(super) fn thread(path: &Path, error: std::io::Error) -> Self {
         Self { path: path.to_owned(), why: Why::Thread(error) }
     }
@@ -66,18 +77,25 @@ pub(super) struct Lock {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub db: Connection,
-    pub lock: Lock,
     pub set_aside: Option<PathBuf>,
 }
 
+/// Holds the journal for this process, whether or not it can be opened yet.
+pub(super) fn hold(path: &Path) -> Result<Lock, OpenError> {
+    let hold = || {
+        let folder = folder_of(path);
+        std::fs::create_dir_all(folder).map_err(|error| Why::Folder { folder: folder.to_owned(), error })?;
+        lock(path, folder)
+    };
+    hold().map_err(|why| OpenError { path: path.to_owned(), why })
+}
+
+/// Opens it for whoever holds it.
 pub(super) fn open(path: &Path, settings: &Settings, clock: &dyn Clock) -> Result<Opened, OpenError> {
     open_file(path, settings, clock).map_err(|why| OpenError { path: path.to_owned(), why })
 }
 
 fn open_file(path: &Path, settings: &Settings, clock: &dyn Clock) -> Result<Opened, Why> {
-    let folder = folder_of(path);
-    std::fs::create_dir_all(folder).map_err(|error| Why::Folder { folder: folder.to_owned(), error })?;
-    let lock = lock(path, folder)?;
     let (db, set_aside) = match open_checked(path, settings) {
         Ok(db) => (db, None),
         Err(Why::Sqlite(error)) if is_broken(&error) => {
@@ -90,7 +108,7 @@ fn open_file(path: &Path, settings: &Settings, clock: &dyn Clock) -> Result<Open
         }
         Err(why) => return Err(why),
     };
-    Ok(Opened { db, lock, set_aside })
+    Ok(Opened { db, set_aside })
 }
 
 /// Holds the journal as a daemon would, for something that no daemon may be in the way of.
@@ -106,7 +124,13 @@ fn lock(path: &Path, folder: &Path) -> Result<Lock, Why> {
     let unwritable = |error| Why::Unwritable { folder: folder.to_owned(), error };
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    let mut file = options.open(beside(path, ".lock")).map_err(unwritable)?;
+    let mut file = match options.open(beside(path, ".lock")) {
+        // No room for another name: the folder itself is held.
+        Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+            File::open(folder).map_err(unwritable)?
+        }
+        opened => opened.map_err(unwritable)?,
+    };
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
@@ -118,9 +142,12 @@ fn lock(path: &Path, folder: &Path) -> Result<Lock, Why> {
         }
         Err(TryLockError::Error(error)) => return Err(unwritable(error)),
     }
-    file.set_len(0).map_err(unwritable)?;
-    file.rewind().map_err(unwritable)?;
-    writeln!(file, "{}", std::process::id()).map_err(unwritable)?;
+    let told =
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+    if let Err(error) = told {
+        // Held all the same; on a full disk it only cannot say by whom.
+        tracing::debug!(journal = %path.display(), %error, "the lock does not name this process");
+    }
     Ok(Lock { _file: file })
 }
 
@@ -192,6 +219,14 @@ fn check(db: &Connection, path: &Path, settings: &Settings) -> Result<(), Why> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Nothing can be written for want of room. SQLite needs some even for a look at a file: the log's index lies beside it.
+fn wants_room(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMOPEN, SQLITE_IOERR_SHMSIZE};
+    let index = [SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_SHMOPEN, SQLITE_IOERR_SHMMAP];
+    error.sqlite_error_code() == Some(ErrorCode::DiskFull)
+        || error.sqlite_error().is_some_and(|error| index.contains(&error.extended_code))
 }
 
 fn is_broken(error: &rusqlite::Error) -> bool {

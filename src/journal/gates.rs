@@ -45,6 +45,8 @@ struct GateOpen {
     passage: Option<ByteArray<16>>,
     camera: Option<String>,
     receipt: Option<[Option<i64>; 7]>,
+    #[serde(default, skip_serializing_if = "body::is_no")]
+    clock_unset: bool,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -81,6 +83,7 @@ pub(super) fn encode(event: &GateEvent) -> Result<Body, BodyError> {
             passage: passage.map(|passage| ByteArray::new(*passage.as_bytes())),
             camera: camera.map(|camera| camera.as_str().to_owned()),
             receipt: event.receipt.as_ref().map(body::latencies),
+            clock_unset: event.clock_unset,
         })?,
         personal: rmp_serde::to_vec(&personal)?,
         effects: Vec::new(),
@@ -119,6 +122,7 @@ pub(super) fn decode(id: Uuid, open: &[u8], personal: Option<&[u8]>) -> Result<G
         cause,
         step,
         receipt: open.receipt.map(body::receipt),
+        clock_unset: open.clock_unset,
     })
 }
 

@@ -103,6 +103,12 @@ impl ListStore {
         Ok(Self { path: path.to_owned(), db })
     }
 
+    /// What was added before the disk filled up, to be read once; `None` where not all of it can be seen.
+    pub fn at_rest(path: &Path) -> Result<Option<Self>, ReaderError> {
+        let db = reader::connect_at_rest(path)?;
+        Ok(db.map(|db| Self { path: path.to_owned(), db }))
+    }
+
     /// Another number means that somebody else has written something, whatever it was.
     pub fn data_version(&self) -> Result<u64, ReaderError> {
         self.read(|db| db.query_row("PRAGMA data_version", [], |row| row.get(0)))

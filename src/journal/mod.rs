@@ -7,7 +7,7 @@
 //! ```text
 //! body    a fact as bytes: what names nobody, and the rest        chain    each fact sealed by the one before it
 //! facts   the one precious table: append, read back               index    where to find a fact; can be made anew
-//! queue > writer   one thread, one transaction at a time          retention, room   what is too old or too much goes
+//! queue > opening > writer   one thread, one transaction at a time   retention, room   what is too old or too much goes
 //! lists, changes, health   who may pass by whose word, how the node was     orders, marks   what a restart must not forget
 //! evidence   images beside the file, vouched for by it             care     verify, back up, restore, maintain, erase
 //! reader  search  outbox   questions, on connections of their own
@@ -30,6 +30,7 @@ mod index;
 mod lists;
 mod marks;
 mod memory;
+mod opening;
 mod orders;
 mod outbox;
 mod pack;
@@ -59,6 +60,7 @@ pub use file::OpenError;
 pub use find::IdPrefix;
 pub use health::HealthChange;
 pub use lists::{Applied, ApplyError, ListStore};
+use opening::Opening;
 pub use orders::OrderBook;
 pub use outbox::PendingFacts;
 pub use queue::Handed;
@@ -70,6 +72,7 @@ pub use stats::{Snapshot, Stats};
 use crate::{
     clock::Clock,
     fact::{Fact, privacy::Unstored},
+    heartbeat::Heartbeat,
 };
 
 /// When a commit counts as done.
@@ -156,19 +159,39 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens or makes the journal at `path`, upgrades it, and starts its writing thread.
+    /// Opens or makes the journal at `path`, upgrades it, and starts its writing thread. On a full disk it starts all
+    /// the same: it is opened as soon as there is room, and until then what is recorded waits in memory.
     pub fn open(path: &Path, settings: &Settings, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let opened = file::open(path, settings, clock.as_ref())?;
+        let lock = file::hold(path)?;
         let stats = Arc::new(Stats::default());
         let (tell, recorded) = watch::channel(0);
-        let writing = writer::Writing::new(opened.db, settings, clock, Arc::clone(&stats), tell)
-            .map_err(|error| OpenError::new(path, error))?;
-        let queue = Arc::new(queue::Queue::new(settings.clone(), writing.delivered()));
+        let queue = Arc::new(queue::Queue::new(settings.clone(), Heartbeat::new(Arc::clone(&clock))));
+        let settings = settings.clone();
+        let opening = Opening { path: path.to_owned(), settings, clock, stats: Arc::clone(&stats), tell };
+        let (ready, set_aside) = match opening.open() {
+            Ok((writing, set_aside)) => {
+                queue.begin(writing.delivered());
+                (Some(writing), set_aside)
+            }
+            Err(error) if error.is_for_want_of_room() => {
+                opening.note(&error);
+                (None, None)
+            }
+            Err(error) => return Err(error),
+        };
         let thread = std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn({
                 let queue = Arc::clone(&queue);
-                move || writing.run(&queue)
+                move || {
+                    if let Some(writing) = ready {
+                        return writing.run(&queue);
+                    }
+                    if let Some(writing) = opening.patiently(&queue) {
+                        queue.begin(writing.delivered());
+                        writing.run(&queue);
+                    }
+                }
             })
             .map_err(|error| OpenError::thread(path, error))?;
         Ok(Self {
@@ -177,8 +200,8 @@ impl Journal {
             stats,
             recorded,
             thread: Some(thread),
-            set_aside: opened.set_aside,
-            _lock: opened.lock,
+            set_aside,
+            _lock: lock,
         })
     }
 
@@ -199,14 +222,28 @@ impl Journal {
         Reader::open(&self.path)
     }
 
-    /// What the broker does not have yet. One consumer only.
+    /// What the broker does not have yet: nothing, as long as there is no room for the file. One consumer only.
     pub fn pending_facts(&self) -> Result<PendingFacts, ReaderError> {
-        PendingFacts::open(&self.path, Arc::clone(&self.queue))
+        let queue = Arc::clone(&self.queue);
+        match self.is_open() {
+            true => PendingFacts::open(&self.path, queue),
+            false => Ok(PendingFacts::later(&self.path, queue)),
+        }
+    }
+
+    /// There was, or is again, room for the file.
+    pub fn is_open(&self) -> bool {
+        self.queue.is_open()
     }
 
     /// Number of the newest recorded fact that is to be delivered; changes wake the publisher.
     pub fn recorded(&self) -> watch::Receiver<u64> {
         self.recorded.clone()
+    }
+
+    /// Its thread's: silent while the disk does not come back.
+    pub fn heartbeat(&self) -> &Heartbeat {
+        &self.queue.heartbeat
     }
 
     pub fn stats(&self) -> Arc<Stats> {

@@ -2,7 +2,10 @@
 //!
 //! No table of its own: it is the end of the table of facts, behind the number that the broker has reached.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -18,25 +21,28 @@ use crate::fact::{Lane, Outbox, OutboxError, Undelivered};
 /// The journal's side of [`Outbox`].
 #[derive(Debug)]
 pub struct PendingFacts {
-    db: Connection,
+    path: PathBuf,
+    /// `None` before there is a file.
+    source: Option<(Connection, Uuid)>,
     queue: Arc<Queue>,
-    stream: Uuid,
 }
 
 impl PendingFacts {
     pub(super) fn open(path: &Path, queue: Arc<Queue>) -> Result<Self, ReaderError> {
-        let db = reader::connect(path)?;
-        let stream: [u8; 16] = db
-            .query_row("SELECT value FROM meta WHERE key = 'stream'", [], |row| row.get(0))
-            .map_err(|error| ReaderError::new(path, error))?;
-        Ok(Self { db, queue, stream: Uuid::from_bytes(stream) })
+        Ok(Self { source: Some(source(path)?), ..Self::later(path, queue) })
+    }
+
+    /// Of a journal that is not open yet.
+    pub(super) fn later(path: &Path, queue: Arc<Queue>) -> Self {
+        Self { path: path.to_owned(), source: None, queue }
     }
 
     fn pending(&self, after: u64, lane: Lane, limit: usize) -> rusqlite::Result<Vec<Stored>> {
+        let Some((db, _)) = &self.source else { return Ok(Vec::new()) };
         let (delivered, _) = self.queue.delivered();
-        let nr = nr_of_told(&self.db, after.max(delivered))?;
+        let nr = nr_of_told(db, after.max(delivered))?;
         let sql = format!("SELECT {STORED} FROM facts WHERE nr > ?1 ORDER BY nr");
-        let mut query = self.db.prepare_cached(&sql)?;
+        let mut query = db.prepare_cached(&sql)?;
         let mut rows = query.query([nr])?;
         let mut pending = Vec::new();
         while let Some(row) = rows.next()? {
@@ -73,12 +79,24 @@ impl PendingFacts {
     }
 }
 
+/// A connection, and the name of its numbering.
+fn source(path: &Path) -> Result<(Connection, Uuid), ReaderError> {
+    let db = reader::connect(path)?;
+    let stream: [u8; 16] = db
+        .query_row("SELECT value FROM meta WHERE key = 'stream'", [], |row| row.get(0))
+        .map_err(|error| ReaderError::new(path, error))?;
+    Ok((db, Uuid::from_bytes(stream)))
+}
+
 impl Outbox for PendingFacts {
     fn stream(&self) -> Uuid {
-        self.stream
+        self.source.as_ref().map_or(Uuid::nil(), |(_, stream)| *stream)
     }
 
     fn undelivered(&mut self, after: u64, lane: Lane, limit: usize) -> Result<Vec<Undelivered>, OutboxError> {
+        if self.source.is_none() && self.queue.is_open() {
+            self.source = Some(source(&self.path).map_err(|error| OutboxError(error.to_string()))?);
+        }
         self.collect(after, lane, limit).map_err(|error| OutboxError(error.to_string()))
     }
 

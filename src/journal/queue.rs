@@ -11,7 +11,10 @@ use std::{
 use jiff::Timestamp;
 
 use super::{Settings, health::HealthChange, stats::Stats};
-use crate::fact::{Fact, privacy::Unstored};
+use crate::{
+    fact::{Fact, privacy::Unstored},
+    heartbeat::{BEAT, Heartbeat},
+};
 
 /// Something to write down.
 #[derive(Debug, Clone)]
@@ -74,6 +77,8 @@ struct State {
     taken: u64,
     settled: u64,
     failing: bool,
+    /// The file is there; before, everything waits.
+    open: bool,
     stop: bool,
 }
 
@@ -98,18 +103,53 @@ pub(super) struct Queue {
     work: Condvar,
     settled: Condvar,
     settings: Settings,
+    /// Of the thread that writes.
+    pub heartbeat: Heartbeat,
 }
 
 impl Queue {
-    /// The broker has everything up to `delivered`.
-    pub(super) fn new(settings: Settings, delivered: u64) -> Self {
+    /// Of a journal that is not open yet: see [`begin`](Self::begin).
+    pub(super) fn new(settings: Settings, heartbeat: Heartbeat) -> Self {
         Self {
-            state: Mutex::new(State { delivered, noted: delivered, ..State::default() }),
+            state: Mutex::default(),
             room: Condvar::new(),
             work: Condvar::new(),
             settled: Condvar::new(),
             settings,
+            heartbeat,
         }
+    }
+
+    /// The journal is open. The broker has everything up to `delivered`.
+    pub(super) fn begin(&self, delivered: u64) {
+        let mut state = self.lock();
+        (state.delivered, state.noted) = (delivered, delivered);
+        (state.open, state.failing) = (true, false);
+        self.work.notify_all();
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.lock().open
+    }
+
+    /// The journal cannot be opened: nobody is held up by it. Waits before the next try; true if it is time to stop
+    /// instead.
+    pub(super) fn cannot_open(&self, wait: Duration) -> bool {
+        let mut state = self.lock();
+        state.failing = true;
+        self.pause(state, wait)
+    }
+
+    fn pause(&self, mut state: MutexGuard<'_, State>, wait: Duration) -> bool {
+        let mut left = wait;
+        while !state.stop && !left.is_zero() {
+            let turn = left.min(BEAT);
+            let waited = self.work.wait_timeout_while(state, turn, |state| !state.stop);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            self.heartbeat.beat();
+            left -= turn;
+        }
+        state.stop
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -207,7 +247,11 @@ impl Queue {
         let idle = |state: &mut State| {
             state.items.is_empty() && state.delivered == state.noted && !state.has_errand() && !state.stop
         };
-        state = self.work.wait_while(state, idle).unwrap_or_else(PoisonError::into_inner);
+        self.heartbeat.beat();
+        while idle(&mut state) {
+            state = self.work.wait_timeout(state, BEAT).unwrap_or_else(PoisonError::into_inner).0;
+            self.heartbeat.beat();
+        }
         let lingers = |state: &mut State| {
             let few = state.items.len() < self.settings.batch.min(self.settings.queue);
             state.urgent == 0 && few && !state.hurry && !state.has_errand() && !state.stop
@@ -215,6 +259,7 @@ impl Queue {
         let linger = self.settings.acknowledgement_linger;
         let lingered = self.work.wait_timeout_while(state, linger, lingers);
         state = lingered.unwrap_or_else(PoisonError::into_inner).0;
+        self.heartbeat.beat();
         let count = state.items.len().min(self.settings.batch);
         let items: Vec<Item> = state.items.drain(..count).collect();
         state.urgent -= items.iter().filter(|item| !item.can_wait()).count();
@@ -242,6 +287,7 @@ impl Queue {
     /// The disk failed: the work comes back, in its old place. Waits before the next try; true if it is time to
     /// stop instead.
     pub(super) fn failed(&self, work: Work, wait: Duration, stats: &Stats) -> bool {
+        self.heartbeat.beat();
         let mut state = self.lock();
         state.failing = true;
         for item in work.items.into_iter().rev() {
@@ -254,8 +300,7 @@ impl Queue {
         }
         stats.queued.store(state.items.len() as u64, Ordering::Relaxed);
         self.room.notify_all();
-        let waited = self.work.wait_timeout_while(state, wait, |state| !state.stop);
-        waited.unwrap_or_else(PoisonError::into_inner).0.stop
+        self.pause(state, wait)
     }
 
     /// Items that are not on the disk.

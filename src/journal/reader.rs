@@ -222,6 +222,29 @@ pub(super) fn connect_to_write(path: &Path, patience: u32) -> Result<Connection,
     Ok(db)
 }
 
+/// A connection to the file as it lies there, for a disk without the room that a look at it otherwise takes. `None` where
+/// there is a log beside it, which would not be seen.
+pub(super) fn connect_at_rest(path: &Path) -> Result<Option<Connection>, ReaderError> {
+    let log = std::fs::metadata(super::file::beside(path, "-wal"));
+    if log.is_ok_and(|log| log.len() > 0) {
+        return Ok(None);
+    }
+    let opened = || -> Result<Connection, Why> {
+        let whole = std::fs::canonicalize(path).map_err(|_| Why::Missing)?;
+        let mut address = url::Url::from_file_path(whole).map_err(|()| Why::Missing)?;
+        address.set_query(Some("immutable=1"));
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(address.as_str(), flags)?;
+        schema::check(&db).map_err(|error| match error {
+            schema::SchemaError::Sqlite(error) => Why::from(error),
+            other => Why::Schema(other),
+        })?;
+        Ok(db)
+    };
+    opened().map(Some).map_err(|why| ReaderError { path: path.to_owned(), why })
+}
+
 fn connect_to(path: &Path, how: OpenFlags) -> Result<Connection, ReaderError> {
     let connected = || -> Result<Connection, Why> {
         if !path.exists() {

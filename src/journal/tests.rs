@@ -64,12 +64,38 @@ fn a_passage_comes_back_as_it_was_recorded() {
         let Record { passage, reads, decision, erased } = reader.passage(one.passage.id).unwrap().unwrap();
         assert_eq!(reader.reads(&one.passage).unwrap(), reads);
         let effects = Vec::new();
-        assert_eq!((Closed { passage, reads, decision, effects }, erased), (one.clone(), false));
+        assert_eq!(
+            (Closed { passage, reads, decision, effects, clock_unset: false }, erased),
+            (one.clone(), false)
+        );
     }
     let mut pending = journal.pending_facts().unwrap();
     let facts: Vec<Fact> =
         pending.undelivered(0, Lane::Everything, 9).unwrap().into_iter().map(|one| one.fact).collect();
     assert_eq!(facts, [Fact::Closed(closed), Fact::Closed(bare)]);
+}
+
+#[test]
+fn what_happened_while_nobody_had_set_the_clock_is_known_to_have_done_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let journal = open(&folder.path().join("journal.db"), &with_outbox());
+    let closed = sample::closed(3);
+    let mut facts = [
+        Fact::Decided(sample::decided(&closed)),
+        Fact::Closed(closed),
+        Fact::Gate(sample::gate_event(1, crate::fact::gate::Step::Ordered)),
+    ];
+    facts.iter_mut().for_each(Fact::mark_clock_unset);
+    facts.iter().for_each(|fact| assert_eq!(journal.writer().record(fact.clone()), Handed::Queued));
+    assert!(journal.writer().flush(SOON));
+    let told = journal.pending_facts().unwrap().undelivered(0, Lane::Everything, 9).unwrap();
+    let marked = told.into_iter().filter(|one| match &one.fact {
+        Fact::Decided(decided) => decided.clock_unset,
+        Fact::Closed(closed) => closed.clock_unset,
+        Fact::Gate(event) => event.clock_unset,
+        Fact::Evidence(_) => false,
+    });
+    assert_eq!(marked.count(), 3);
 }
 
 #[test]
@@ -263,7 +289,8 @@ fn a_full_disk_loses_nothing_that_fits_in_memory_and_is_told() {
 fn a_full_reserve_loses_facts_and_counts_every_one() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings { queue: 2, reserve: 3, patience: Duration::ZERO, ..Settings::default() };
-    let (queue, stats) = (super::queue::Queue::new(settings, 0), super::Stats::default());
+    let heartbeat = crate::heartbeat::Heartbeat::new(Arc::new(SystemClock::start()));
+    let (queue, stats) = (super::queue::Queue::new(settings, heartbeat), super::Stats::default());
     let handed: Vec<Handed> = (0..7)
         .map(|n| queue.hand_over(super::queue::Item::Fact(Box::new(Fact::Closed(sample::closed(n)))), &stats))
         .collect();

@@ -128,8 +128,9 @@ impl Writing {
                 }
             }
             let batch = u64::try_from(self.settings.index_batch).unwrap_or(u64::MAX);
+            queue.heartbeat.beat();
             if self.head.nr.saturating_sub(self.indexed) >= batch {
-                self.index();
+                self.index(queue);
             }
             if let Some(time) = work.erase_before {
                 self.erase(queue, time);
@@ -263,8 +264,9 @@ impl Writing {
     }
 
     /// Takes what was recorded into the index. It can be made at any time, so nothing waits for its way to the disk.
-    fn index(&mut self) {
+    fn index(&mut self, queue: &Queue) {
         loop {
+            queue.heartbeat.beat();
             let outcome = self.db.pragma_update(None, "synchronous", "NORMAL").and_then(|()| {
                 let transaction = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
                 let to = index::extend(&transaction, &mut self.words, INDEXED_AT_ONCE)?;
@@ -294,7 +296,8 @@ impl Writing {
 
     fn erase(&mut self, queue: &Queue, time: jiff::Timestamp) {
         // What is erased must be in the index first, or it would be missed there when it is taken out.
-        self.index();
+        self.index(queue);
+        queue.heartbeat.beat();
         let now = self.clock.wall();
         match retention::erase_before(&mut self.db, &mut self.words, time, now, ERASED_AT_ONCE) {
             Ok(erased) => {
@@ -325,7 +328,8 @@ impl Writing {
                  set a retention"
             );
         }
-        self.index();
+        self.index(queue);
+        queue.heartbeat.beat();
         match retention::erase_oldest(&mut self.db, &mut self.words, self.clock.wall(), ERASED_FOR_ROOM) {
             Ok(erased) => {
                 Stats::add(&self.stats.erased_for_room, erased.passages as u64);

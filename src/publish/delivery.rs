@@ -124,6 +124,7 @@ impl Delivery {
             for (_, since) in self.on_the_way.drain() {
                 self.stats.told.note(&Span::of(Stage::Publish, since, now).failed());
             }
+            self.count_in_flight();
             for (_, call) in self.called.drain() {
                 call.end(Err("the connection broke before the broker acknowledged it".to_owned()));
             }
@@ -151,6 +152,9 @@ impl Delivery {
     /// `None` if it is time to stop.
     async fn connect(&mut self, stop: &Stop) -> Result<Option<Session>, String> {
         let (broker, window) = (&self.settings.broker, self.settings.window);
+        if let Some(missing) = broker.trouble() {
+            return Err(missing.to_owned());
+        }
         let connection = Connection::begin(broker, &self.settings.topics, window);
         let limit = Instant::now() + broker.connect_limit + Duration::from_secs(1);
         let newest = *self.recorded.borrow_and_update();
@@ -320,10 +324,15 @@ impl Delivery {
         if session.send_fact(seq, outgo) {
             Stats::add(&self.stats.historical, u64::from(message.historical));
             self.on_the_way.insert(seq, self.clock.now());
+            self.count_in_flight();
         } else {
             // Cannot be while the window is smaller than the client's room; if it were, the next connection sends it.
             tracing::error!(seq, "the MQTT client takes no message; sent after the next connect");
         }
+    }
+
+    fn count_in_flight(&self) {
+        self.stats.in_flight.store(self.on_the_way.len() as u64, std::sync::atomic::Ordering::Relaxed);
     }
 
     /// Sends an order at once or not at all.
@@ -374,6 +383,7 @@ impl Delivery {
                 if let Some(since) = self.on_the_way.remove(&seq) {
                     self.stats.told.note(&Span::of(Stage::Publish, since, self.clock.now()));
                 }
+                self.count_in_flight();
             }
             Heard::Called(order, outcome) => {
                 if let Some(call) = self.called.remove(&order) {

@@ -53,6 +53,7 @@ use crate::{
     clock::Clock,
     fact::Outbox,
     frame::CameraId,
+    heartbeat::Heartbeat,
     secret::Secret,
     shutdown::{Trigger, shutdown},
 };
@@ -79,6 +80,14 @@ pub struct Broker {
     pub connect_limit: Duration,
     /// A broker that was sent something and gives no sign of life for this long is given up.
     pub answer_limit: Duration,
+}
+
+impl Broker {
+    /// Why we cannot say who we are.
+    fn trouble(&self) -> Option<&str> {
+        let password = self.login.as_ref().and_then(|login| login.password.trouble());
+        password.or_else(|| self.tls.as_ref()?.trouble())
+    }
 }
 
 /// What there is to say about the node that does not change while it runs.
@@ -193,6 +202,7 @@ pub struct Publisher {
     thread: Option<JoinHandle<()>>,
     stats: Arc<Stats>,
     images: Images,
+    heartbeat: Heartbeat,
 }
 
 impl Publisher {
@@ -201,6 +211,8 @@ impl Publisher {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let stats = Arc::new(Stats::default());
         let (trigger, stop) = shutdown();
+        let heartbeat = Heartbeat::new(Arc::clone(&clock));
+        let stop = stop.beating(heartbeat.clone());
         let (images, waiting_images) = image::queue(Arc::clone(&stats));
         let thread = std::thread::Builder::new().name("publish".to_owned()).spawn({
             let stats = Arc::clone(&stats);
@@ -211,7 +223,7 @@ impl Publisher {
                 runtime.shutdown_timeout(Duration::from_millis(50));
             }
         })?;
-        Ok(Self { trigger: Some(trigger), thread: Some(thread), stats, images })
+        Ok(Self { trigger: Some(trigger), thread: Some(thread), stats, images, heartbeat })
     }
 
     /// Takes pictures of passages, where the settings want them published.
@@ -221,6 +233,11 @@ impl Publisher {
 
     pub fn stats(&self) -> Arc<Stats> {
         Arc::clone(&self.stats)
+    }
+
+    /// Its thread's: silent while the outbox or the client does not come back.
+    pub const fn heartbeat(&self) -> &Heartbeat {
+        &self.heartbeat
     }
 
     /// Publishes what is left and `offline`, within the settings' limit, and ends.

@@ -98,6 +98,9 @@ struct Head<'a> {
     live: bool,
     historical: bool,
     age_ms: u64,
+    /// `unset`: the times in it come from a clock that nobody had set. Left out otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -271,6 +274,7 @@ fn decision(
     let camera = decided.camera.as_str();
     let head =
         head("decision", seq, &decided.passage.to_string(), camera, decided.live, historical, age, context);
+    let head = Head { clock: clock(decided.clock_unset), ..head };
     let body = DecisionV1 {
         head,
         event_type: event_type(decided, historical),
@@ -306,8 +310,9 @@ fn passage(
     let historical = age > context.historical_after;
     let whole = |value: f32| value.round() as i64;
     let id = passage.id.to_string();
+    let head = head("passage", seq, &id, passage.camera.as_str(), passage.live, historical, age, context);
     let body = PassageV1 {
-        head: head("passage", seq, &id, passage.camera.as_str(), passage.live, historical, age, context),
+        head: Head { clock: clock(closed.clock_unset), ..head },
         began: passage.began.to_string(),
         ended: passage.ended.map(|ended| ended.to_string()),
         vote: vote(passage.reading.as_ref()),
@@ -344,7 +349,13 @@ fn head<'a>(
         live,
         historical,
         age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+        clock: None,
     }
+}
+
+/// What is said of the clock, where there is something to say.
+fn clock(unset: bool) -> Option<&'static str> {
+    unset.then_some("unset")
 }
 
 pub(crate) fn vote(reading: Option<&Reading>) -> Vote<'_> {

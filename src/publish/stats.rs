@@ -36,6 +36,7 @@ impl State {
 #[derive(Debug, Default)]
 pub struct Stats {
     state: AtomicU8,
+    pub(super) in_flight: AtomicU64,
     pub(super) delivered: AtomicU64,
     pub(super) historical: AtomicU64,
     pub(super) refused: AtomicU64,
@@ -58,6 +59,8 @@ pub struct Stats {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Snapshot {
     pub state: State,
+    /// Facts that the broker has been sent and has not acknowledged.
+    pub in_flight: u64,
     /// Facts that the broker has acknowledged.
     pub delivered: u64,
     /// Of the facts sent, those that went out late.
@@ -94,6 +97,7 @@ impl Stats {
                 2 => State::Online,
                 _ => State::Offline,
             },
+            in_flight: read(&self.in_flight),
             delivered: read(&self.delivered),
             historical: read(&self.historical),
             refused: read(&self.refused),

@@ -53,6 +53,11 @@ pub struct TlsError {
 }
 
 impl Tls {
+    /// Why our key is not there.
+    pub fn trouble(&self) -> Option<&str> {
+        self.client.as_ref()?.key.trouble()
+    }
+
     /// Whether a connection can be tried with this.
     pub fn check(&self) -> Result<(), TlsError> {
         self.settings().map(|_| ())

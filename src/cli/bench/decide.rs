@@ -46,7 +46,7 @@ pub(super) fn decide(sampler: &Sampler, entries: u32) -> anyhow::Result<Vec<Meas
             let reading = reading(round)?;
             let at = later(now, round);
             let direction = Some(Direction::Approaching);
-            let question = Question { reading: Some(&reading), camera: &camera, direction, at };
+            let question = Question { reading: Some(&reading), camera: &camera, direction, at, timed: true };
             std::hint::black_box(porter.decide(&question, true));
             Ok(())
         })?);

@@ -23,7 +23,11 @@ use tokio::{
 };
 
 use super::words::{self, LONGEST, Reply, Request};
-use crate::shutdown::{Stop, Trigger, shutdown};
+use crate::{
+    clock::Clock,
+    heartbeat::Heartbeat,
+    shutdown::{Stop, Trigger, shutdown},
+};
 
 /// Callers at a time.
 const CALLERS: usize = 8;
@@ -46,6 +50,7 @@ pub(in crate::daemon) struct Control {
     path: PathBuf,
     stop: Option<Trigger>,
     thread: Option<JoinHandle<()>>,
+    heartbeat: Heartbeat,
 }
 
 impl fmt::Debug for Control {
@@ -55,7 +60,7 @@ impl fmt::Debug for Control {
 }
 
 impl Control {
-    pub(in crate::daemon) fn start(path: &Path, handler: Handler) -> io::Result<Self> {
+    pub(in crate::daemon) fn start(path: &Path, handler: Handler, clock: Arc<dyn Clock>) -> io::Result<Self> {
         make_folder(path)?;
         make_room(path)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -68,13 +73,19 @@ impl Control {
         };
         // Its folder keeps others out in the moment between.
         fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+        let heartbeat = Heartbeat::new(clock);
         let (trigger, stop) = shutdown();
+        let stop = stop.beating(heartbeat.clone());
         let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
             runtime.block_on(listen(listener, handler, stop));
             // Whoever is still being served gets no answer any more.
             runtime.shutdown_timeout(Duration::from_millis(100));
         })?;
-        Ok(Self { path: path.to_owned(), stop: Some(trigger), thread: Some(thread) })
+        Ok(Self { path: path.to_owned(), stop: Some(trigger), thread: Some(thread), heartbeat })
+    }
+
+    pub(in crate::daemon) const fn heartbeat(&self) -> &Heartbeat {
+        &self.heartbeat
     }
 }
 
@@ -216,6 +227,10 @@ mod tests {
         })
     }
 
+    fn clock() -> Arc<dyn Clock> {
+        Arc::new(crate::clock::SystemClock::start())
+    }
+
     fn open(gate: &str) -> Request {
         Request::GateOpen { gate: gate.to_owned(), reason: "post".to_owned(), name: None }
     }
@@ -224,7 +239,7 @@ mod tests {
     fn a_request_is_answered_and_the_file_is_for_its_owner_only() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("amslpr/control.sock");
-        let control = Control::start(&path, echo()).unwrap();
+        let control = Control::start(&path, echo(), clock()).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o750));
         let uid = rustix::process::geteuid().as_raw();
@@ -243,13 +258,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("control.sock");
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        let control = Control::start(&path, echo()).unwrap();
-        let error = Control::start(&path, echo()).unwrap_err();
+        let control = Control::start(&path, echo(), clock()).unwrap();
+        let error = Control::start(&path, echo(), clock()).unwrap_err();
         assert!(error.to_string().contains("another daemon"), "{error}");
         assert!(ask(&path, &open("north"), SOON).unwrap().ok, "the first one still listens");
         drop(control);
         fs::write(&path, "precious").unwrap();
-        assert!(Control::start(&path, echo()).is_err());
+        assert!(Control::start(&path, echo(), clock()).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 
@@ -265,6 +280,7 @@ mod tests {
                 counted.fetch_add(1, Ordering::SeqCst);
                 Reply::done("")
             }),
+            clock(),
         )
         .unwrap();
         let say = |bytes: &[u8]| {

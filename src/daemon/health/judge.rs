@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use super::{CameraPart, ConfigurationHealth, ListPart, STALLED, Verdict};
 use crate::{
     capture::{CameraState, Condition},
-    clock::Moment,
+    clock::{Moment, WallTrust},
     daemon::{gates::Door, machine::Machine, supervisor::UnitState},
     journal, publish,
 };
@@ -120,6 +120,14 @@ pub(super) fn journal(journal: &journal::Snapshot, problems: &mut Problems) {
     if journal.undelivered_dropped > 0 {
         let dropped = journal.undelivered_dropped;
         problems.degraded("undelivered", format!("{dropped} facts were erased before the broker had them"));
+    }
+}
+
+pub(super) fn clock(trust: &WallTrust, problems: &mut Problems) {
+    if !trust.is_set() {
+        let words = "nobody has set the clock: times are marked as wrong, entries that are bound to times let nobody in, \
+                     nothing is erased by age; see `amslpr doctor`";
+        problems.degraded("clock", words);
     }
 }
 

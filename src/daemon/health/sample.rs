@@ -44,11 +44,16 @@ pub(in crate::daemon) fn health() -> Health {
         problems: Vec::new(),
         wrong: BTreeSet::new(),
         version: "0.0.0",
+        versions: Versions::look(None),
         uptime_s: 7,
         cameras: vec![CameraHealth {
             name: "yard \"north\"\\\n".to_owned(),
             state: "live",
             picture: "fine",
+            fps: Some(15.0),
+            waiting: 0,
+            buffers_used: 2,
+            buffers: 6,
             frames: 50,
             forgotten: 0,
             dropped: 0,
@@ -69,7 +74,6 @@ pub(in crate::daemon) fn health() -> Health {
                 looks: pipeline::Snapshot { frames: 50, ..pipeline::Snapshot::default() },
                 reading: reading.times(),
                 is_up: true,
-                buffers: (2, 6),
             },
         }],
         stages: stages(8..10),
@@ -100,6 +104,7 @@ pub(in crate::daemon) fn health() -> Health {
             whole: journal::Snapshot::default(),
         },
         evidence: Some(EvidenceHealth {
+            queued: 0,
             written: 2,
             dropped: 0,
             failed: 0,
@@ -117,9 +122,16 @@ pub(in crate::daemon) fn health() -> Health {
             kib: 240,
         }),
         upkeep: None,
+        engines: vec![EngineHealth {
+            task: "detect",
+            preferred: "hailo",
+            now: Some("cpu"),
+            failed_over: true,
+            skipped: Vec::new(),
+        }],
         networks: vec![NetworkHealth { task: "detect", name: "plates".to_owned(), busy_s: 1.5 }],
         broker: Some("online"),
-        mqtt: Some(mqtt(publish::Snapshot {
+        mqtt: Some(MqttHealth::of(publish::Snapshot {
             refused_commands: [("late", 1)].into(),
             ..publish::Snapshot::default()
         })),

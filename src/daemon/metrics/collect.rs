@@ -15,6 +15,7 @@ use crate::{
 const STATES: [&str; 5] = ["starting", "live", "retrying", "ended", "failed"];
 const CONDITIONS: [&str; 5] = ["fine", "frozen", "dark", "blurred", "moved"];
 const GATE_STATES: [&str; 5] = ["ready", "waiting", "opening", "blocked", "unavailable"];
+const ENGINES: [&str; 4] = ["hailo", "onnxruntime", "cpu", "tesseract"];
 const HAILO_STATES: [&str; 6] = ["starting", "working", "proving", "waiting", "given-up", "stopped"];
 
 pub(super) fn collect(health: &Health, out: &mut Out) {
@@ -24,6 +25,12 @@ pub(super) fn collect(health: &Health, out: &mut Out) {
     out.whole(&n::PROBLEMS, &[], health.problems.len() as u64);
     stages(&health.stages, "", "", out);
     health.cameras.iter().for_each(|one| camera(one, out));
+    for engine in &health.engines {
+        if let Some(now) = engine.now {
+            out.word(&n::ENGINE, &[engine.task], &ENGINES, now);
+        }
+        out.whole(&n::FAILED_OVER, &[engine.task], u64::from(engine.failed_over));
+    }
     for network in &health.networks {
         let values = [EngineKind::Cpu.as_str(), network.task, &network.name];
         out.number(&n::NETWORK_BUSY, &values, network.busy_s);
@@ -53,6 +60,7 @@ pub(super) fn collect(health: &Health, out: &mut Out) {
             ("unsendable", mqtt.unsendable),
         ];
         facts.iter().for_each(|(outcome, count)| out.whole(&n::MQTT_FACTS, &[outcome], *count));
+        out.whole(&n::MQTT_IN_FLIGHT, &[], mqtt.in_flight);
         out.whole(&n::MQTT_CONNECTIONS, &["made"], mqtt.connections);
         out.whole(&n::MQTT_CONNECTIONS, &["failed"], mqtt.failures);
         out.whole(&n::MQTT_IMAGES, &["sent"], mqtt.images);
@@ -100,11 +108,10 @@ fn camera(camera: &CameraHealth, out: &mut Out) {
     fates.iter().for_each(|(fate, count)| out.whole(&n::PICTURES, &[name, fate], *count));
     out.whole(&n::CAMERA_FAILURES, &[name], pictures.failures);
     out.whole(&n::REOPENED, &[name], pictures.reopened);
-    let taken = pictures.forgotten + looks.frames;
-    out.whole(&n::FRAMES_WAITING, &[name], pictures.delivered.saturating_sub(taken));
-    let (used, all) = camera.whole.buffers;
-    out.whole(&n::BUFFERS, &[name, "used"], used as u64);
-    out.whole(&n::BUFFERS, &[name, "all"], all as u64);
+    camera.fps.into_iter().for_each(|fps| out.number(&n::FPS, &[name], fps));
+    out.whole(&n::FRAMES_WAITING, &[name], camera.waiting);
+    out.whole(&n::BUFFERS, &[name, "used"], camera.buffers_used as u64);
+    out.whole(&n::BUFFERS, &[name, "all"], camera.buffers as u64);
     out.whole(&n::LOOKS, &[name], looks.frames);
     out.whole(&n::FAILED_LOOKS, &[name], looks.failed);
     out.number(&n::LOOK_TIME, &[name], looks.look.as_secs_f64());
@@ -181,6 +188,7 @@ fn keeping(health: &Health, out: &mut Out) {
     out.whole(&n::OUTBOX, &[], whole.undelivered);
     out.whole(&n::OUTBOX_DROPPED, &[], whole.undelivered_dropped);
     if let Some(evidence) = &health.evidence {
+        out.whole(&n::EVIDENCE_QUEUE, &[], evidence.queued);
         out.whole(&n::EVIDENCE, &["written"], evidence.written);
         out.whole(&n::EVIDENCE, &["dropped"], evidence.dropped);
         out.whole(&n::EVIDENCE, &["failed"], evidence.failed);

@@ -56,6 +56,7 @@ families! {
     PICTURES = Counter "amslpr_camera_pictures_total" ["camera", "fate"] "Pictures of the camera: seen, and of these delivered, dropped (all buffers in use), broken, rested (nothing going on); forgotten (delivered, but a newer one came before anybody looked).";
     CAMERA_FAILURES = Counter "amslpr_camera_failures_total" ["camera"] "Errors of opening and reading it.";
     REOPENED = Counter "amslpr_camera_reopened_total" ["camera"] "Times that it was opened again.";
+    FPS = Gauge "amslpr_camera_fps" ["camera"] "Pictures a second that it gives, of the last seconds.";
     FRAMES_WAITING = Gauge "amslpr_camera_waiting_frames" ["camera"] "Frames that wait to be looked at.";
     BUFFERS = Gauge "amslpr_camera_buffers" ["camera", "which"] "Frame buffers: used, all.";
     LOOKS = Counter "amslpr_frames_looked_at_total" ["camera"] "Frames that were looked at, failed ones included.";
@@ -66,6 +67,8 @@ families! {
     PASSAGES = Counter "amslpr_passages_total" ["camera"] "Passages that began.";
     UNIT_RESTARTS = Counter "amslpr_unit_restarts_total" ["camera"] "Times that the chain of a camera was built anew.";
 
+    ENGINE = Gauge "amslpr_engine" ["task", "engine"] "1 under the engine that does the work: hailo, onnxruntime, cpu, tesseract.";
+    FAILED_OVER = Gauge "amslpr_engine_failed_over" ["task"] "1: another engine than the preferred one does the work.";
     NETWORK_BUSY = Counter "amslpr_network_busy_seconds_total" ["engine", "task", "network"] "Time that a network has run on this engine; its rate is the engine's utilisation.";
     HAILO_UP = Gauge "amslpr_hailo_up" [] "1: the NPU does the work. Only where one is used.";
     HAILO_STATE = Gauge "amslpr_hailo_state" ["state"] "1 under the state that holds.";
@@ -96,6 +99,7 @@ families! {
     JOURNAL_ERASED = Counter "amslpr_journal_erased_passages_total" ["reason"] "Passages erased: age, room.";
     OUTBOX = Gauge "amslpr_outbox_facts" [] "Facts that the broker does not have yet.";
     OUTBOX_DROPPED = Counter "amslpr_outbox_dropped_total" [] "Facts that were erased before the broker had them.";
+    EVIDENCE_QUEUE = Gauge "amslpr_evidence_queue_pictures" [] "Pictures that wait to be encoded.";
     EVIDENCE = Counter "amslpr_evidence_passages_total" ["outcome"] "Passages whose pictures were written, dropped (came too fast), failed. Only with [evidence].";
     EVIDENCE_ERASED = Counter "amslpr_evidence_erased_files_total" [] "Pictures that went by age or for room.";
     EVIDENCE_BYTES = Gauge "amslpr_evidence_bytes" [] "What lies on the disk.";
@@ -103,6 +107,7 @@ families! {
     BROKER_UP = Gauge "amslpr_broker_up" [] "1: connected. Only with [mqtt].";
     BROKER_STATE = Gauge "amslpr_broker_state" ["state"] "1 under the state that holds: offline, catching-up, online.";
     MQTT_FACTS = Counter "amslpr_mqtt_facts_total" ["outcome"] "Facts: delivered, historical (sent late), refused, unsendable.";
+    MQTT_IN_FLIGHT = Gauge "amslpr_mqtt_in_flight_facts" [] "Facts that the broker has been sent and has not acknowledged.";
     MQTT_CONNECTIONS = Counter "amslpr_mqtt_connections_total" ["outcome"] "Connections: made, failed (also those that broke).";
     MQTT_IMAGES = Counter "amslpr_mqtt_images_total" ["outcome"] "Pictures: sent, dropped.";
     MQTT_COMMANDS = Counter "amslpr_mqtt_commands_total" ["outcome"] "Commands: taken, or the word for why they were refused.";

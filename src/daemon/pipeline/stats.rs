@@ -1,11 +1,17 @@
 //! What one camera's chain did, readable from any thread.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU8, AtomicU64, Ordering},
     time::Duration,
 };
 
-use crate::telemetry::{Histogram, Meter, Metered, Span, Stage, Times};
+use crate::{
+    infer::EngineKind,
+    telemetry::{Histogram, Meter, Metered, Span, Stage, Times},
+};
+
+const ENGINES: [EngineKind; 4] =
+    [EngineKind::Hailo, EngineKind::OnnxRuntime, EngineKind::Cpu, EngineKind::Tesseract];
 
 /// Counters since the start.
 #[derive(Debug, Default)]
@@ -18,6 +24,8 @@ pub struct Stats {
     put_off: AtomicU64,
     passages: AtomicU64,
     pictures_missed: AtomicU64,
+    /// What detects and what reads, by their place in `ENGINES` from 1; 0: nothing has been looked at.
+    engines: [AtomicU8; 2],
     /// Plates not read because they are known well enough.
     known: AtomicU64,
     /// Plates not read because this look is no better than those before.
@@ -96,6 +104,22 @@ impl Stats {
     /// How long it took from the picture that decided to the decision.
     pub fn reading(&self) -> Times {
         self.reading.times()
+    }
+
+    /// What detected, and what reads, last; `None` before the first frame.
+    pub fn engines(&self) -> Option<(EngineKind, EngineKind)> {
+        let [detects, reads] = self.engines.each_ref().map(|place| {
+            let place = usize::from(place.load(Ordering::Relaxed));
+            ENGINES.get(place.checked_sub(1)?).copied()
+        });
+        detects.zip(reads)
+    }
+
+    pub(super) fn worked_with(&self, detects: EngineKind, reads: EngineKind) {
+        for (slot, engine) in self.engines.iter().zip([detects, reads]) {
+            let place = ENGINES.iter().position(|known| *known == engine).map_or(0, |place| place + 1);
+            slot.store(u8::try_from(place).unwrap_or(0), Ordering::Relaxed);
+        }
     }
 
     pub(super) fn decided_after(&self, time: Duration) {

@@ -46,6 +46,7 @@ use std::{
 use super::{Description, Engine, EngineKind, InferError, InputPicture, Tensor, description::Task};
 use crate::{
     clock::Clock,
+    heartbeat::Heartbeat,
     shutdown::{Trigger, shutdown},
 };
 use desk::{NoResult, Ticket};
@@ -144,13 +145,16 @@ pub struct Hailo {
     clients: AtomicU64,
     stop: Mutex<Option<Trigger>>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    heartbeat: Heartbeat,
 }
 
 impl Hailo {
     /// Starts the thread that owns the device. Never fails for what the device does: see [`Hailo::snapshot`].
     pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> std::io::Result<Arc<Self>> {
+        let heartbeat = Heartbeat::new(Arc::clone(&clock));
         let shared = Arc::new(Shared::new(clock));
         let (trigger, stop) = shutdown();
+        let stop = stop.beating(heartbeat.clone());
         let models = settings.networks.iter().map(|n| Arc::new(n.description.clone())).collect();
         let deadline = settings.deadline;
         let watch = Watch { shared: Arc::clone(&shared), settings, stop };
@@ -162,6 +166,7 @@ impl Hailo {
             clients: AtomicU64::new(1),
             stop: Mutex::new(Some(trigger)),
             thread: Mutex::new(Some(thread)),
+            heartbeat,
         }))
     }
 
@@ -177,8 +182,18 @@ impl Hailo {
         }
     }
 
+    /// Its thread's: silent while a call into the library does not return.
+    pub const fn heartbeat(&self) -> &Heartbeat {
+        &self.heartbeat
+    }
+
     pub fn snapshot(&self) -> Snapshot {
         self.shared.telemetry.snapshot(self.shared.clock.now())
+    }
+
+    /// A network for this task was given to it.
+    pub fn has(&self, task: Task) -> bool {
+        self.models.iter().any(|model| model.task == task)
     }
 
     /// An engine for one more worker; `None` if no network for this task was given to it.

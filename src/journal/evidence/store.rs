@@ -13,6 +13,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use super::Settings;
 use crate::{
     fact::{Image, ImageKind},
+    heartbeat::Heartbeat,
     journal::chain,
     passage::PassageId,
 };
@@ -40,15 +41,22 @@ pub(super) struct Store {
     keep_free: u64,
     /// Bytes by day.
     days: BTreeMap<Date, u64>,
+    /// Of the thread that it is used by.
+    heartbeat: Heartbeat,
 }
 
 impl Store {
     /// Makes the folder, and counts what lies in it.
-    pub(super) fn open(settings: &Settings) -> std::io::Result<Self> {
+    pub(super) fn open(settings: &Settings, heartbeat: Heartbeat) -> std::io::Result<Self> {
         use std::os::unix::fs::DirBuilderExt as _;
-        fs::DirBuilder::new().recursive(true).mode(0o750).create(&settings.folder)?;
+        let made = fs::DirBuilder::new().recursive(true).mode(0o750).create(&settings.folder);
+        let days_there = match made {
+            // It is made with the first image, when there is room for one.
+            Err(error) if error.kind() == std::io::ErrorKind::StorageFull => Vec::new(),
+            made => made.and_then(|()| days_in(&settings.folder))?,
+        };
         let mut days = BTreeMap::new();
-        for (day, path) in days_in(&settings.folder)? {
+        for (day, path) in days_there {
             let mut bytes = 0;
             for entry in fs::read_dir(&path)? {
                 let entry = entry?;
@@ -67,6 +75,7 @@ impl Store {
             largest: settings.largest_bytes,
             keep_free: settings.keep_free,
             days,
+            heartbeat,
         })
     }
 
@@ -93,9 +102,10 @@ impl Store {
     }
 
     /// Erases what is older than the retention, or than what the journal has erased (`journal`: microseconds since
-    /// 1970, for no image outlives its passage), and what is beyond the limits.
-    pub(super) fn tidy(&mut self, now: Timestamp, journal: i64) -> Result<u64, StoreError> {
-        let by_age = self.retention.and_then(|kept| now.checked_sub(kept).ok());
+    /// 1970, for no image outlives its passage), and what is beyond the limits. `now` is `None` where nobody knows what
+    /// time it is: nothing is too old then.
+    pub(super) fn tidy(&mut self, now: Option<Timestamp>, journal: i64) -> Result<u64, StoreError> {
+        let by_age = self.retention.zip(now).and_then(|(kept, now)| now.checked_sub(kept).ok());
         let by_journal = Timestamp::from_microsecond(journal).ok().filter(|_| journal > 0);
         let mut erased = 0;
         if let Some(oldest) = by_age.max(by_journal) {
@@ -141,6 +151,7 @@ impl Store {
             if freed >= wanted {
                 return Ok(erased);
             }
+            self.heartbeat.beat();
             let length = fs::metadata(file).map_or(0, |it| it.len());
             fs::remove_file(file).map_err(at(file))?;
             if let Some(bytes) = self.days.get_mut(&day) {

@@ -25,6 +25,8 @@ struct GateV1<'a> {
     event_type: &'static str,
     historical: bool,
     age_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<&'static str>,
     at: String,
     /// The same in all events of one order.
     order: String,
@@ -121,6 +123,7 @@ pub(super) fn message(
         event_type: if historical { "late" } else { event.step.as_str() },
         historical,
         age_ms: u64::try_from(age.as_millis()).unwrap_or(u64::MAX),
+        clock: super::clock(event.clock_unset),
         at: event.at.to_string(),
         order: event.order.hyphenated().to_string(),
         step: event.step.as_str(),

@@ -89,6 +89,23 @@ fn what_comes_late_says_so_and_does_not_expire() {
 }
 
 #[test]
+fn what_happened_while_nobody_had_set_the_clock_says_so_and_nothing_else_does() {
+    let closed = sample::closed(4);
+    let facts = [
+        Fact::Decided(sample::decided(&closed)),
+        Fact::Closed(closed),
+        Fact::Gate(sample::gate_event(1, Step::Ordered)),
+    ];
+    for mut fact in facts {
+        let (_, value) = sent(fact.clone(), Duration::ZERO);
+        assert_eq!(value.get("clock"), None);
+        fact.mark_clock_unset();
+        let (_, value) = sent(fact, Duration::ZERO);
+        assert_eq!(value["clock"], json!("unset"));
+    }
+}
+
+#[test]
 fn a_clock_that_was_set_back_makes_no_negative_age() {
     let closed = sample::closed(4);
     let recorded = closed.passage.began;
