@@ -67,6 +67,8 @@ fps = 5
 CONFIG
 amslpr run --quiet --config /etc/amslpr.toml >/tmp/daemon.log 2>&1 &
 daemon=$!
+# What the firmware left on the line is no part of the next one.
+echo
 echo "the machine is up"
 
 while read -r word; do
