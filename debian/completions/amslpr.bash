@@ -2337,7 +2337,7 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__journal__subcmd__health)
-            opts="-n -h -V --limit --config --journal --help --version"
+            opts="-n -h -V --limit --json --config --journal --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -87,7 +87,7 @@ complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_se
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health erase help" -f -a "backup" -d 'Copy the journal while the daemon writes it; compressed if the name ends with .gz'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health erase help" -f -a "restore" -d 'Put a backup in the journal\'s place; the journal that was there is kept beside it'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health erase help" -f -a "export" -d 'Print passages as CSV or JSON, oldest last'
-complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health erase help" -f -a "health" -d 'Print when the node\'s health changed, newest first, and what was wrong'
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health erase help" -f -a "health" -d 'Print when something began to be wrong with the node, or ended, newest first, and what was wrong then'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health erase help" -f -a "erase" -d 'Erase a plate from every passage that names it, images included. The passages stay, without text; so does the proof that nothing else was changed. It goes from the record of who changed lists, too; an entry stays until `amslpr plates remove`'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and not __fish_seen_subcommand_from verify backup restore export health erase help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from verify" -l head -d 'A head noted earlier, NUMBER:HASH as this command prints it: also check that the journal still builds on it' -r
@@ -117,6 +117,7 @@ complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_s
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from health" -s n -l limit -d 'At most so many' -r
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from health" -l config -d 'The daemon\'s configuration, which names the journal' -r -F
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from health" -l journal -d 'A journal file, whatever the configuration says' -r -F
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from health" -l json -d 'A JSON object a line'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from health" -s h -l help -d 'Print help'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from health" -s V -l version -d 'Print version'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from erase" -l plate -r
@@ -128,7 +129,7 @@ complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_s
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from help" -f -a "backup" -d 'Copy the journal while the daemon writes it; compressed if the name ends with .gz'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Put a backup in the journal\'s place; the journal that was there is kept beside it'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from help" -f -a "export" -d 'Print passages as CSV or JSON, oldest last'
-complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from help" -f -a "health" -d 'Print when the node\'s health changed, newest first, and what was wrong'
+complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from help" -f -a "health" -d 'Print when something began to be wrong with the node, or ended, newest first, and what was wrong then'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from help" -f -a "erase" -d 'Erase a plate from every passage that names it, images included. The passages stay, without text; so does the proof that nothing else was changed. It goes from the record of who changed lists, too; an entry stays until `amslpr plates remove`'
 complete -c amslpr -n "__fish_amslpr_using_subcommand journal; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c amslpr -n "__fish_amslpr_using_subcommand maintain" -l only -d 'Only these, in this order whatever is written [default: all; back up where --backup names a folder]' -r -f -a "check\t'Look for damage and for what was changed, taken out or added'
@@ -462,7 +463,7 @@ complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subc
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from journal" -f -a "backup" -d 'Copy the journal while the daemon writes it; compressed if the name ends with .gz'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from journal" -f -a "restore" -d 'Put a backup in the journal\'s place; the journal that was there is kept beside it'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from journal" -f -a "export" -d 'Print passages as CSV or JSON, oldest last'
-complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from journal" -f -a "health" -d 'Print when the node\'s health changed, newest first, and what was wrong'
+complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from journal" -f -a "health" -d 'Print when something began to be wrong with the node, or ended, newest first, and what was wrong then'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from journal" -f -a "erase" -d 'Erase a plate from every passage that names it, images included. The passages stay, without text; so does the proof that nothing else was changed. It goes from the record of who changed lists, too; an entry stays until `amslpr plates remove`'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from plates" -f -a "add" -d 'Put a plate on a list; a running daemon decides by it within a second'
 complete -c amslpr -n "__fish_amslpr_using_subcommand help; and __fish_seen_subcommand_from plates" -f -a "remove" -d 'Take plates off a list'

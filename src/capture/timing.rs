@@ -110,7 +110,7 @@ mod tests {
         taken(&mut clock, 100 * SECOND, at(10));
         assert_eq!(taken(&mut clock, 5000 * SECOND, at(11)), at(11));
         assert_eq!(taken(&mut clock, 5001 * SECOND, at(12)), at(12));
-        assert_eq!(taken(&mut clock, 1 * SECOND, at(13)), at(13));
+        assert_eq!(taken(&mut clock, SECOND, at(13)), at(13));
         assert_eq!(taken(&mut clock, 2 * SECOND, at(14)), at(14));
         // Before the stream's own beginning.
         for n in 0..9 {
