@@ -50,7 +50,7 @@ look() { amslpr status >$page && grep '^verdict ' $page; }
 shows() { look && grep "$@" $page; }
 lacks() { look && none $page "$@"; }
 camera_is() { shows "^camera  *$1: $2"; }
-frames() { amslpr status | sed -n "s/^camera  *$1: [a-z]*, \([0-9]*\) frames.*/\1/p"; }
+frames() { amslpr status | sed -n "s/^camera  *$1: [a-z]*, .* a second, \([0-9]*\) frames.*/\1/p"; }
 gives_frames() { # gives_frames camera
 	count=$(frames "$1")
 	[ -n "$count" ] && [ "$count" -gt 0 ]
