@@ -84,8 +84,9 @@ def quiet(source):
     width, height = 320, 240
     dice = random.Random(7)
     bars = [60 + 20 * (x // 40) for x in range(width)] * height
+    # Seven, so that key frames, twenty pictures apart, are not the same one again and again.
     pictures = [
-        bytes(level + dice.randrange(-3, 4) for level in bars) + bytes([128]) * (width * height // 2) for _ in range(5)
+        bytes(level + dice.randrange(-3, 4) for level in bars) + bytes([128]) * (width * height // 2) for _ in range(7)
     ]
     began, n = time.monotonic(), 0
     while source.get_parent() is not None:
