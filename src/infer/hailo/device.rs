@@ -566,7 +566,7 @@ impl Drop for Output {
 /// A text of at most `length` bytes that may or may not end with a zero.
 fn text(bytes: &[c_char], length: usize) -> String {
     let bytes: Vec<u8> =
-        bytes.iter().take(length).map(|b| b.cast_unsigned()).take_while(|b| *b != 0).collect();
+        bytes.iter().take(length).map(|b| b.to_ne_bytes()[0]).take_while(|b| *b != 0).collect();
     String::from_utf8_lossy(&bytes).chars().filter(|c| !c.is_control()).collect()
 }
 
