@@ -105,7 +105,7 @@ if [ ! -e "$work/ready" ] || [ "$work/root.list" -nt "$work/ready" ]; then
 		StandardError=tty
 		TTYPath=/dev/console
 		EnvironmentFile=-/etc/appliance
-		ExecStart=/bin/sh -c 'for word in $(cat /proc/cmdline); do case $word in appliance.*) export "$${word#appliance.}";; esac; done; wget --tries=9 --retry-connrefused -qO /root/settings.sh $server/settings.sh; . /root/settings.sh; wget -qO /root/start.sh $server/start.sh; exec sh /root/start.sh'
+		ExecStart=/bin/sh -c 'for word in $(cat /proc/cmdline); do case $word in appliance.*) export "$${word#appliance.}";; esac; done; wget --tries=9 --retry-connrefused -qO /run/settings.sh $server/settings.sh; . /run/settings.sh; wget -qO /run/start.sh $server/start.sh; exec sh /run/start.sh'
 		[Install]
 		WantedBy=multi-user.target
 	UNIT

@@ -42,21 +42,6 @@ host = "10.0.2.2"
 port = $broker
 client-id = "box"
 [[camera]]
-name = "street"
-decode = "auto"
-[camera.rtsp]
-url = "rtsp://10.0.2.2:$h264/clip"
-[[camera]]
-name = "lane"
-decode = "auto"
-[camera.rtsp]
-url = "rtsp://10.0.2.2:$h265/quiet-h265"
-[[camera]]
-name = "door"
-decode = "auto"
-[camera.rtsp]
-url = "rtsp://10.0.2.2:$jpeg/quiet-jpeg"
-[[camera]]
 name = "yard"
 decode = "auto"
 [camera.v4l2]
@@ -65,6 +50,19 @@ width = 320
 height = 180
 fps = 5
 CONFIG
+while read -r name port path; do
+	cat >>/etc/amslpr.toml <<CAMERA
+[[camera]]
+name = "$name"
+decode = "auto"
+[camera.rtsp]
+url = "rtsp://10.0.2.2:$port/$path"
+CAMERA
+done <<CAMERAS
+street $h264 clip
+lane $h265 quiet-h265
+door $jpeg quiet-jpeg
+CAMERAS
 amslpr run --quiet --config /etc/amslpr.toml >/tmp/daemon.log 2>&1 &
 daemon=$!
 # What the firmware left on the line is no part of the next one.
