@@ -26,6 +26,8 @@ pub enum EngineKind {
 }
 
 impl EngineKind {
+    pub const ALL: [Self; 4] = [Self::Hailo, Self::OnnxRuntime, Self::Cpu, Self::Tesseract];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Hailo => "hailo",

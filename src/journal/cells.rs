@@ -23,9 +23,7 @@ pub(super) fn parse_reason(word: &str) -> Option<Reason> {
 }
 
 pub(super) fn parse_engine(word: &str) -> Option<EngineKind> {
-    [EngineKind::Hailo, EngineKind::OnnxRuntime, EngineKind::Cpu, EngineKind::Tesseract]
-        .into_iter()
-        .find(|one| one.as_str() == word)
+    EngineKind::ALL.into_iter().find(|one| one.as_str() == word)
 }
 
 pub(super) fn time(row: &Row<'_>, at: usize) -> rusqlite::Result<Timestamp> {

@@ -10,9 +10,6 @@ use crate::{
     telemetry::{Histogram, Meter, Metered, Span, Stage, Times},
 };
 
-const ENGINES: [EngineKind; 4] =
-    [EngineKind::Hailo, EngineKind::OnnxRuntime, EngineKind::Cpu, EngineKind::Tesseract];
-
 /// Counters since the start.
 #[derive(Debug, Default)]
 pub struct Stats {
@@ -24,7 +21,7 @@ pub struct Stats {
     put_off: AtomicU64,
     passages: AtomicU64,
     pictures_missed: AtomicU64,
-    /// What detects and what reads, by their place in `ENGINES` from 1; 0: nothing has been looked at.
+    /// What detects and what reads, by their place in `EngineKind::ALL` from 1; 0: nothing has been looked at.
     engines: [AtomicU8; 2],
     /// Plates not read because they are known well enough.
     known: AtomicU64,
@@ -110,14 +107,15 @@ impl Stats {
     pub fn engines(&self) -> Option<(EngineKind, EngineKind)> {
         let [detects, reads] = self.engines.each_ref().map(|place| {
             let place = usize::from(place.load(Ordering::Relaxed));
-            ENGINES.get(place.checked_sub(1)?).copied()
+            EngineKind::ALL.get(place.checked_sub(1)?).copied()
         });
         detects.zip(reads)
     }
 
     pub(super) fn worked_with(&self, detects: EngineKind, reads: EngineKind) {
         for (slot, engine) in self.engines.iter().zip([detects, reads]) {
-            let place = ENGINES.iter().position(|known| *known == engine).map_or(0, |place| place + 1);
+            let place =
+                EngineKind::ALL.iter().position(|known| *known == engine).map_or(0, |place| place + 1);
             slot.store(u8::try_from(place).unwrap_or(0), Ordering::Relaxed);
         }
     }
