@@ -145,6 +145,29 @@ fn a_camera_that_goes_and_comes_back_is_opened_again() {
 }
 
 #[test]
+fn key_frames_of_h265_that_are_no_idr_pictures_are_key_frames() {
+    // Its encoder makes an IDR picture of the very first one only; who comes later never gets one.
+    let Some(server) = Server::start(0) else { return };
+    let (_trigger, stop) = shutdown();
+    let mut held = Rtsp::new(server.settings("/h265"), origin()).open(&stop).unwrap();
+    for _ in 0..30 {
+        held.next(&stop).unwrap().expect("a camera has no end");
+    }
+    let origin = origin().decoding(Decode::Key);
+    let mut late = Rtsp::new(server.settings("/h265"), origin.clone()).open(&stop).unwrap();
+    let mut times = Vec::new();
+    for _ in 0..4 {
+        let frame = late.next(&stop).unwrap().expect("a camera has no end");
+        assert!(is_colour_bars(&frame));
+        times.push(frame.captured.as_micros());
+    }
+    // One in fifteen, at 25 a second.
+    let apart = (times[3] - times[0]) / 3;
+    assert!((400_000..900_000).contains(&apart), "{apart} us between key frames");
+    assert!(origin.stats.counts().rested > 20, "{:?}", origin.stats.counts());
+}
+
+#[test]
 fn stamps_and_packet_numbers_may_wrap() {
     let Some(server) = Server::start(0) else { return };
     let frames = frames(server.settings("/wrap"), 100).unwrap();

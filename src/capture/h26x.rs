@@ -64,14 +64,30 @@ impl H26x {
     }
 }
 
-/// Whether no other picture needs this unit of H.265: its first slice is of a kind to which none of its own sub-layer
-/// refers (ITU-T H.265, table 7-1: even numbers up to 14), and there is no higher sub-layer. `highest` learns that.
-pub(super) fn is_unneeded(unit: &[u8], highest: &mut u8) -> bool {
+/// What a unit of H.265 is to the others, by the kind of its first slice (ITU-T H.265, table 7-1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Role {
+    /// Decoding can begin here (16 to 23). Not every encoder makes IDR pictures of its key frames (19 and 20): most make
+    /// CRA pictures (21) as well, and some nothing else.
+    pub key: bool,
+    /// It comes after a key frame, is shown before it, and builds on what came before both (8 and 9).
+    pub leading: bool,
+    /// No other picture needs it: none of its own sub-layer refers to its kind (even numbers up to 14), and there is no
+    /// higher sub-layer.
+    pub unneeded: bool,
+}
+
+/// The role of a unit of H.265. `highest` learns which sub-layers there are.
+pub(super) fn role(unit: &[u8], highest: &mut u8) -> Role {
     let headers = unit.windows(5).filter(|w| w.starts_with(&[0, 0, 1])).map(|w| (w[3], w[4]));
     let slice = headers.map(|(first, second)| (first >> 1 & 0x3f, second & 7)).find(|(kind, _)| *kind < 32);
-    let Some((kind, layer)) = slice else { return false };
+    let Some((kind, layer)) = slice else { return Role::default() };
     *highest = (*highest).max(layer);
-    kind <= 14 && kind % 2 == 0 && layer == *highest
+    Role {
+        key: (16..=23).contains(&kind),
+        leading: matches!(kind, 8 | 9),
+        unneeded: kind <= 14 && kind % 2 == 0 && layer == *highest,
+    }
 }
 
 /// The decoder had to invent parts of the picture.
@@ -139,17 +155,23 @@ mod tests {
     }
 
     #[test]
-    fn pictures_of_h265_that_no_other_needs_are_known_by_their_kind() {
+    fn what_a_picture_of_h265_is_to_the_others_is_known_by_its_kind() {
         let mut highest = 0;
-        let mut unneeded =
-            |kind: u8, layer: u8| is_unneeded(&[0, 0, 0, 1, kind << 1, layer, 9], &mut highest);
+        let mut of = |kind: u8, layer: u8| role(&[0, 0, 0, 1, kind << 1, layer, 9], &mut highest);
+        let (key, leading) = (of(21, 1), of(9, 1));
+        assert!(key.key && !key.leading && leading.leading && !leading.key, "CRA, RASL_R");
+        assert!(
+            of(19, 1).key && of(16, 1).key && !of(1, 1).key && !of(33, 1).key,
+            "IDR, BLA, TRAIL_R, parameters"
+        );
+        let mut unneeded = |kind: u8, layer: u8| of(kind, layer).unneeded;
         assert!(unneeded(0, 1) && unneeded(8, 1), "TRAIL_N, RASL_N");
         assert!(!unneeded(1, 1) && !unneeded(19, 1) && !unneeded(33, 1), "TRAIL_R, IDR, parameters");
         assert!(unneeded(0, 2) && !unneeded(0, 1), "a higher layer may need it");
-        assert!(!is_unneeded(&[0, 0, 1], &mut highest));
+        assert_eq!(role(&[0, 0, 1], &mut 0), Role::default());
         let encoder = "-c:v libx265 -x265-params aud=1:bframes=2:b-adapt=0:b-pyramid=0:repeat-headers=1:log-level=none -f hevc";
         let units = self::units(&encoded(encoder), &[0, 0, 0, 1, 0x46, 1]);
-        let count = units.iter().filter(|unit| is_unneeded(unit, &mut 0)).count();
+        let count = units.iter().filter(|unit| role(unit, &mut 0).unneeded).count();
         assert!((4..=8).contains(&count) && units.len() == 10, "{count} of {}", units.len());
     }
 
@@ -182,7 +204,7 @@ mod tests {
             }
             let mut decoder = H26x::open(codec, 1_000_000).unwrap();
             for unit in &units {
-                is_unneeded(unit, &mut 0);
+                role(unit, &mut 0);
                 decoder.send(unit, 0);
                 while let Some((picture, _)) = decoder.picture() {
                     let _ = pictures::copy(picture, &Pool::new(1));

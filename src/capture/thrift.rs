@@ -38,6 +38,8 @@ pub(super) struct Unit {
     pub key: bool,
     /// No other picture needs it.
     pub disposable: bool,
+    /// It builds on what came before the last key frame.
+    pub leading: bool,
     /// Something before it was lost on the way.
     pub torn: bool,
 }
@@ -69,6 +71,8 @@ pub(super) struct Thrift {
     kept_bytes: usize,
     /// A unit was left out on which the following ones build: nothing can be decoded before a key frame.
     cut: Option<Cut>,
+    /// Something between the last two key frames was left out, or there is only one.
+    gap_before_key: bool,
     /// When a unit last went to the decoder, a key frame did,
     last_fed: Option<Moment>,
     last_key: Option<Moment>,
@@ -95,6 +99,7 @@ impl Thrift {
             kept_bytes: 0,
             // A stream may begin in the middle, as far as we know: the decoder sorts that out.
             cut: None,
+            gap_before_key: true,
             last_fed: None,
             last_key: None,
             key_came: None,
@@ -122,7 +127,7 @@ impl Thrift {
             return Outcome { catch_up_to, ..Outcome::default() };
         }
         let large = self.hint.sees(unit.data.len(), now);
-        if self.decode == Decode::Key {
+        if self.decode == Decode::Key || unit.leading && self.gap_before_key {
             return Outcome::left_out(1);
         }
         if unit.torn && self.cut.is_none() {
@@ -155,7 +160,8 @@ impl Thrift {
 
     fn offer_key(&mut self, unit: Unit, awake: bool, late: Duration, now: Moment) -> Outcome {
         let left_out = self.forget_kept();
-        self.cut = None;
+        let has_gap = left_out > 0 || self.cut.take().is_some() || self.decode == Decode::Key;
+        self.gap_before_key = has_gap || self.last_key.is_none();
         if late > LATE && unit.disposable {
             return Outcome::left_out(left_out + 1);
         }
@@ -276,8 +282,8 @@ mod tests {
             Self { thrift: Thrift::new(decode), n: 0, outcome: Outcome::default() }
         }
 
-        /// One more unit (`K` key, `P`, `b` disposable, `L` large, `H` huge, `J` JPEG, `X` after a loss); the numbers that go to the
-        /// decoder now.
+        /// One more unit (`K` key, `P`, `b` disposable, `l` leading, `L` large, `H` huge, `J` JPEG, `X` after a loss); the
+        /// numbers that go to the decoder now.
         fn unit(&mut self, kind: char, awake: bool, late_ms: u64) -> Vec<i64> {
             let bytes = match kind {
                 'L' => 9_000,
@@ -290,6 +296,7 @@ mod tests {
                 stamp: 0,
                 key: matches!(kind, 'K' | 'J'),
                 disposable: matches!(kind, 'b' | 'J'),
+                leading: kind == 'l',
                 torn: kind == 'X',
             };
             let now = Moment::from_micros(self.n * FRAME);
@@ -377,6 +384,18 @@ mod tests {
     }
 
     #[test]
+    fn what_builds_on_pictures_before_a_key_frame_is_decoded_only_after_all_of_them() {
+        assert_eq!(Stream::new(Decode::All).units("KllPKllP", true, 0), [0, 3, 4, 5, 6, 7]);
+        let mut stream = Stream::new(Decode::All);
+        stream.units("KP", true, 0);
+        assert_eq!(stream.units("XKlP", true, 0), [3, 5], "something was lost");
+        let mut stream = Stream::new(Decode::Auto);
+        assert_eq!(stream.units("KPPPPP", false, 0), [0]);
+        assert_eq!(stream.units("KlP", true, 0), [6, 8], "at rest nothing was decoded in between");
+        assert_eq!(stream.units("KlP", true, 0), [9, 10, 11]);
+    }
+
+    #[test]
     fn pictures_that_stand_for_themselves_are_left_out_when_late() {
         let mut stream = Stream::new(Decode::All);
         assert_eq!(stream.units("JJ", true, 0), [0, 1]);
@@ -415,7 +434,7 @@ mod tests {
         /// Whatever comes: units leave in order, never after a gap, and each is decoded, left out or kept.
         #[test]
         fn nothing_is_decoded_that_builds_on_something_left_out(
-            steps in prop::collection::vec((prop::sample::select(vec!['K', 'P', 'P', 'b', 'L', 'X']), any::<bool>(), 0u64..2_500), 1..300),
+            steps in prop::collection::vec((prop::sample::select(vec!['K', 'P', 'P', 'b', 'l', 'L', 'X']), any::<bool>(), 0u64..2_500), 1..300),
         ) {
             let mut stream = Stream::new(Decode::Auto);
             let (mut last, mut decoded, mut left_out) = (-1i64, 0u64, 0u64);
@@ -423,7 +442,7 @@ mod tests {
             for (kind, awake, late) in steps {
                 for number in stream.unit(kind, awake, late) {
                     prop_assert!(number > last);
-                    let gap = (last + 1..number).all(|n| kinds[n as usize] == 'b');
+                    let gap = (last + 1..number).all(|n| matches!(kinds[n as usize], 'b' | 'l'));
                     prop_assert!(gap || kinds[number as usize] == 'K' || last == -1, "{last} to {number}");
                     (last, decoded) = (number, decoded + 1);
                 }

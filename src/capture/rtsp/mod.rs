@@ -27,7 +27,7 @@ use tokio::runtime::Runtime;
 
 use super::{
     CaptureError, Decode, Fault, Form, Origin, Source, Stream,
-    h26x::{self, Codec},
+    h26x::{self, Codec, Role},
     thrift::{Thrift, Unit},
     timing::CameraClock,
 };
@@ -351,15 +351,27 @@ impl Opened {
     fn unit_of(&mut self, packet: VideoFrame) -> Unit {
         let number = self.units;
         self.units += 1;
-        let (stamp, key) = (packet.timestamp().elapsed(), packet.is_random_access_point());
-        let (disposable, torn) = (packet.is_disposable(), packet.loss() > 0);
-        let data = packet.into_data();
-        let disposable = match self.encoding {
-            // The library does not say it of H.265.
-            Encoding::Video(Codec::H265) => h26x::is_unneeded(&data, &mut self.sub_layers),
-            _ => disposable,
+        let (stamp, torn) = (packet.timestamp().elapsed(), packet.loss() > 0);
+        let (idr, unneeded) = (packet.is_random_access_point(), packet.is_disposable());
+        let mut data = packet.into_data();
+        let role = match self.encoding {
+            Encoding::Video(Codec::H265) => h26x::role(&data, &mut self.sub_layers),
+            _ => Role { key: idr, leading: false, unneeded },
         };
-        Unit { data, number, stamp, key, disposable, torn }
+        if role.key && !idr {
+            // The library takes parameter sets out of the stream, and puts them before IDR pictures only.
+            data.splice(0..0, self.parameter_sets().iter().copied());
+        }
+        Unit { data, number, stamp, key: role.key, disposable: role.unneeded, leading: role.leading, torn }
+    }
+
+    /// As they are now; empty where there are none.
+    fn parameter_sets(&self) -> Vec<u8> {
+        let stream = self.demuxed.as_ref().and_then(|demuxed| demuxed.streams().get(self.index));
+        match stream.and_then(retina::client::Stream::parameters) {
+            Some(ParametersRef::Video(video)) => video.extra_data().to_vec(),
+            _ => Vec::new(),
+        }
     }
 
     /// Takes in what the camera sent: decides what of it is decoded, and feeds the decoder.
