@@ -33,8 +33,13 @@ const BEYOND_NOISE: f32 = 3.5;
 const LEAST_NOISE: f32 = 1.5;
 /// A changed cell counts if so many of it and its eight neighbours have changed.
 const TOGETHER: usize = 4;
-/// So many of those are motion.
-const ENOUGH: usize = 2;
+/// So many of those are motion; where rain or snow lets some come together by chance all the time, more: so many times
+/// as many as usual, but never more than a vehicle has whose plate is just high enough to be read.
+const ENOUGH: f32 = 2.0;
+const BEYOND_CHANCE: f32 = 8.0;
+const VEHICLE: f32 = 10.0;
+/// How slowly the usual number follows, in seconds.
+const CHANCE_FOLLOWS: f32 = 30.0;
 /// If more than this share changed, another light or another view is learnt at once.
 const ALL_ANEW: f32 = 0.6;
 /// Added to luma before ratios are taken, so that black cells say little about the light.
@@ -47,6 +52,8 @@ pub(super) struct Gate {
     noise: Vec<f32>,
     changed: Vec<bool>,
     ratios: Vec<f32>,
+    /// Cells that change together at a glance, usually.
+    by_chance: f32,
     last: Option<Moment>,
 }
 
@@ -58,6 +65,7 @@ impl Gate {
             noise: vec![LEAST_NOISE; CELLS],
             changed: vec![false; CELLS],
             ratios: Vec::with_capacity(CELLS),
+            by_chance: 0.0,
             last: None,
         }
     }
@@ -78,12 +86,14 @@ impl Gate {
             *changed = (f32::from(*cell) - expected).abs() > limit;
             changed_cells += usize::from(*changed);
         }
-        let moves = self.solid_cells() >= ENOUGH;
+        let (solid, seconds) = (self.solid_cells() as f32, at.since(last).as_secs_f32());
+        let moves = solid >= (ENOUGH + BEYOND_CHANCE * self.by_chance).min(VEHICLE);
+        self.by_chance += (solid.min(VEHICLE) - self.by_chance) * (1.0 - (-seconds / CHANCE_FOLLOWS).exp());
         if changed_cells as f32 > ALL_ANEW * CELLS as f32 {
             self.learn_anew(glance);
             return moves;
         }
-        self.learn(glance, at.since(last).as_secs_f32());
+        self.learn(glance, seconds);
         moves
     }
 
@@ -206,6 +216,69 @@ mod tests {
         };
         assert!((0..5).all(|n| !see(n, (10 + n as usize, 4))), "above it");
         assert!((5..10).all(|n| see(n, (10 + n as usize, 24))), "in it");
+    }
+
+    /// Spoils a glance of an empty street, again and again, then lets a vehicle pass through it.
+    fn check_weather(what: &str, spoil: impl Fn(u64, &mut Glance)) {
+        let mut gate = Gate::new(Settings::default());
+        let mut see = |n: u64, vehicle| {
+            let mut glance = glance(n, 1.0, 3.0, vehicle);
+            spoil(n, &mut glance);
+            gate.see(&glance, Moment::from_micros(n * 500_000))
+        };
+        // Three minutes to get used to it.
+        (0..360).for_each(|n| {
+            see(n, None);
+        });
+        let alarms = (360..960).filter(|n| see(*n, None)).count();
+        assert!(alarms <= 12, "{what}: {alarms} of 600 looks were alarms");
+        let seen = (960..970).filter(|n| see(*n, Some((*n as usize - 955, 20)))).count();
+        assert!(seen >= 8, "{what}: the vehicle was seen in {seen} of 10 looks");
+    }
+
+    #[test]
+    fn rain_and_leaves_are_no_motion_and_hide_none() {
+        let dice = |n: u64, i: usize| {
+            let mixed =
+                (i as u64 ^ n.wrapping_mul(0x2545_F491_4F6C_DD1D)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+            (mixed >> 40) % 1000
+        };
+        let brighter = |cell: &mut u8, by: i32| *cell = (i32::from(*cell) + by).clamp(0, 255) as u8;
+        check_weather("rain: streaks two cells high, anywhere", |n, glance| {
+            for i in 0..CELLS - COLUMNS {
+                if dice(n, i) < 15 {
+                    brighter(&mut glance.cells[i], 30);
+                    brighter(&mut glance.cells[i + COLUMNS], 30);
+                }
+            }
+        });
+        check_weather("leaves: a corner in which everything sways", |n, glance| {
+            for (x, y) in (0..10).flat_map(|x| (0..10).map(move |y| (x, y))) {
+                let sway = (n as f32 * 1.3 + (x + 2 * y) as f32).sin() * 30.0;
+                brighter(&mut glance.cells[y * COLUMNS + x], sway as i32);
+            }
+        });
+        check_weather("a lamp that flickers", |n, glance| {
+            for (x, y) in (50..56).flat_map(|x| (2..6).map(move |y| (x, y))) {
+                brighter(&mut glance.cells[y * COLUMNS + x], if dice(n, 7) < 500 { 40 } else { -10 });
+            }
+        });
+    }
+
+    #[test]
+    fn headlights_wake_before_the_vehicle_is_there() {
+        let (mut gate, from) = settled(Settings::default(), 2.0);
+        let mut moves = false;
+        for n in 0..6 {
+            let mut glance = glance(from + n, 1.0, 2.0, None);
+            // Their light on the road, brighter from look to look.
+            for (x, y) in (20..40).flat_map(|x| (24..32).map(move |y| (x, y))) {
+                let cell = &mut glance.cells[y * COLUMNS + x];
+                *cell = cell.saturating_add(6 * (n as u8 + 1));
+            }
+            moves |= gate.see(&glance, Moment::from_micros((from + n) * 500_000));
+        }
+        assert!(moves);
     }
 
     #[test]
