@@ -10,7 +10,11 @@ use std::{
     process::Command,
 };
 
-use rtsp_server::Server;
+use rtsp_server::{
+    Server,
+    proxy::{Proxy, Way},
+    wait_for,
+};
 
 /// Output and exit code.
 fn amslpr(arguments: &[&str], config: &Path) -> (String, Option<i32>) {
@@ -53,6 +57,11 @@ fn the_doctor_looks_at_every_camera() {
     let (text, code) = amslpr(&["doctor", "cameras"], &good);
     assert!(text.contains("good: camera rtsp://127.0.0.1") && text.contains("320x240"), "{text}");
     assert!(code == Some(0) && text.contains("main stream"), "{text}");
+    assert!(text.contains("good: H.264, ") && text.contains("a key frame every 0.6 s"), "{text}");
+    assert!(!text.contains("libcamerify"), "who has cameras on the network misses none here: {text}");
+    let good = write(folder.path(), &network("good", server.port, "/h265"));
+    let (text, code) = amslpr(&["doctor", "cameras"], &good);
+    assert!(code == Some(0) && text.contains("good: H.265, ") && text.contains("every 0.6 s"), "{text}");
     let bad = write(folder.path(), &network("bad", server.port, "/elsewhere"));
     let (text, code) = amslpr(&["doctor", "cameras"], &bad);
     assert!(code == Some(1) && text.contains("no stream of this path"), "{text}");
@@ -89,6 +98,23 @@ fn what_is_recorded_can_be_replayed() {
         }
         fs::remove_file(&clip).unwrap();
     }
+    // The cable is cut long before the end: what was there until then is kept, and that is said.
+    let proxy = Proxy::start(server.port);
+    let config = write(folder.path(), &network("c", proxy.port, "/h264"));
+    let clip = folder.path().join("cut.ts");
+    let (text, code) = std::thread::scope(|scope| {
+        let recording = scope
+            .spawn(|| amslpr(&["record", "c", "--for", "60s", "--out", clip.to_str().unwrap()], &config));
+        wait_for("something is recorded", || {
+            let part = clip.with_extension("ts.part");
+            fs::metadata(&part).is_ok_and(|part| part.len() > 50_000)
+        });
+        proxy.set(Way::Cut);
+        recording.join().unwrap()
+    });
+    assert!(code == Some(1) && text.contains("the clip ends there"), "{text}");
+    assert!(fs::metadata(&clip).unwrap().len() > 50_000, "{text}");
+    fs::remove_file(&clip).unwrap();
     let entries: Vec<_> =
         fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(entries, ["amslpr.toml"], "nothing else is left behind");

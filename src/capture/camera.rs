@@ -250,6 +250,8 @@ impl Run {
             match stream.next(&self.stop) {
                 Ok(Some(frame)) => {
                     let now = self.origin.clock.now();
+                    // Before it is called live: or whoever looks in between finds a live camera long silent.
+                    stats.heard(now);
                     if stats.state() != CameraState::Live {
                         stats.set_state(CameraState::Live);
                         tracing::info!(camera = %self.origin.camera, source = %self.source.describe(), size = %frame.size, "camera live");
@@ -260,7 +262,6 @@ impl Run {
                         self.proven = true;
                     }
                     if !self.is_handed_on(&frame) {
-                        stats.heard(now);
                         stats.rested_picture();
                         continue;
                     }

@@ -14,6 +14,7 @@ pub mod condition;
 mod error;
 mod folder;
 mod h26x;
+pub mod habits;
 mod jpeg;
 pub mod motion;
 mod negotiate;

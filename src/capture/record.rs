@@ -1,7 +1,8 @@
 //! A camera's pictures into a clip that plays like the camera: with the camera's own clock.
 //!
 //! A stream of H.264 or H.265 is written as it comes, into an MPEG transport stream; everything else becomes JPEG in
-//! a Matroska file. Begins at a key frame; written under another name and moved into place at the end.
+//! a Matroska file. Begins at a key frame; written under another name and moved into place at the end, also when the
+//! camera broke on the way: what it gave until then may be the very thing that somebody wanted to see.
 
 use std::{
     io,
@@ -35,11 +36,13 @@ const MOST_PIXELS: u64 = 0x7fff_ffff;
 const NO_KEY: Duration = Duration::from_secs(60);
 
 /// What was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Recorded {
     pub path: PathBuf,
     pub pictures: u64,
     pub span: Duration,
+    /// Why it is shorter than it was to be.
+    pub broke: Option<CaptureError>,
 }
 
 /// Writes `span` of a network camera. The file's name gets `.ts`, or `.mkv` where the camera sends JPEG.
@@ -61,8 +64,8 @@ pub fn network(
         }
         Encoding::Jpeg => None,
     };
-    let mut first = None;
-    while let Some((unit, at)) = units.next(stop)? {
+    let (mut first, mut broke) = (None, None);
+    while let Some((unit, at)) = clip.or_break(units.next(stop), &mut broke)? {
         let since = at.saturating_sub(*first.get_or_insert(at));
         if !clip.has_begun() {
             if !unit.key {
@@ -89,7 +92,7 @@ pub fn network(
         }
         clip.write(&unit.data, since, unit.key).map_err(|fault| CaptureError::new(clip.place(), fault))?;
     }
-    clip.finish()
+    clip.finish(broke)
 }
 
 /// Writes `span` of any other camera, as JPEGs.
@@ -101,8 +104,8 @@ pub fn any(
 ) -> Result<Recorded, CaptureError> {
     let mut stream = camera.open(stop)?;
     let mut clip = Clip::new(name.with_extension("mkv"));
-    let (mut first, mut jpeg) = (None, Vec::new());
-    while let Some(frame) = stream.next(stop)? {
+    let (mut first, mut broke, mut jpeg) = (None, None, Vec::new());
+    while let Some(frame) = clip.or_break(stream.next(stop), &mut broke)? {
         let since = frame.captured.since(*first.get_or_insert(frame.captured));
         if since >= span {
             break;
@@ -121,7 +124,7 @@ pub fn any(
             .and_then(|()| clip.write(&jpeg, since, true))
             .map_err(|fault| CaptureError::new(clip.place(), fault))?;
     }
-    clip.finish()
+    clip.finish(broke)
 }
 
 /// A file that is being written.
@@ -158,6 +161,21 @@ impl Clip {
 
     fn has_begun(&self) -> bool {
         self.output.is_some()
+    }
+
+    /// What the camera gave next; nothing more if it broke after the clip had begun, which is noted in `broke`.
+    fn or_break<T>(
+        &self,
+        given: Result<Option<T>, CaptureError>,
+        broke: &mut Option<CaptureError>,
+    ) -> Result<Option<T>, CaptureError> {
+        match given {
+            Err(error) if self.has_begun() => {
+                *broke = Some(error);
+                Ok(None)
+            }
+            given => given,
+        }
     }
 
     /// Begins a file with one stream of this kind.
@@ -203,7 +221,7 @@ impl Clip {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Recorded, CaptureError> {
+    fn finish(mut self, broke: Option<CaptureError>) -> Result<Recorded, CaptureError> {
         let Some(mut output) = self.output.take() else {
             let words = "gave no picture, so nothing was written";
             return Err(CaptureError::new(self.place(), Fault::Connection(words.to_owned())));
@@ -212,7 +230,7 @@ impl Clip {
         drop(output);
         let moved: io::Result<()> = std::fs::rename(&self.part, &self.path);
         moved.map_err(|error| CaptureError::io(self.place(), error))?;
-        Ok(Recorded { path: self.path.clone(), pictures: self.pictures, span: self.span })
+        Ok(Recorded { path: self.path.clone(), pictures: self.pictures, span: self.span, broke })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     io::{IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -36,7 +36,8 @@ pub struct Args {
     /// End after this long, such as 30s; without it Ctrl-C ends.
     #[arg(long = "for", value_name = "TIME", value_parser = camera::time_span)]
     span: Option<Duration>,
-    /// Write the last picture, with what was found painted in it, to this JPEG file.
+    /// Write the picture, with what was found painted in it, to this JPEG file: once a second what is seen now, for a
+    /// viewer that follows the file; at the end the best look.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
@@ -101,6 +102,9 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
                     (this, None) => this.is_some() || kept.is_none(),
                     (None, Some(_)) => false,
                 };
+                if let Some(path) = &args.out {
+                    show(&frame, &plates, config.log.plates, path)?;
+                }
                 if is_better {
                     best_yet = this;
                     kept = Some((frame, plates));
@@ -117,12 +121,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     drop(running);
     if let Some(path) = &args.out {
         let (frame, plates) = kept.as_ref().context("there was no picture that could be written")?;
-        let mut picture = convert::to_rgb(frame)?;
-        let hidden = plates.iter().map(|seen| Sighting { read: None, formatted: None, ..seen.clone() });
-        // A plate's text is personal data; its box is not.
-        let shown: Vec<_> = if config.log.plates { plates.clone() } else { hidden.collect() };
-        annotate::paint(&mut picture, &shown);
-        annotate::save(&picture, path)?;
+        show(frame, plates, config.log.plates, path)?;
         tell!("{} shows the best look", path.display())?;
     }
     if let Some((grade, _)) = best_yet {
@@ -136,6 +135,20 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
             Exit::Failure
         }
     })
+}
+
+/// Paints what was found into a picture. Whoever follows the file sees a whole one at any time.
+fn show(frame: &Frame, plates: &[Sighting], texts: bool, path: &Path) -> anyhow::Result<()> {
+    let mut picture = convert::to_rgb(frame)?;
+    let hidden = plates.iter().map(|seen| Sighting { read: None, formatted: None, ..seen.clone() });
+    // A plate's text is personal data; its box is not.
+    let shown: Vec<_> = if texts { plates.to_vec() } else { hidden.collect() };
+    annotate::paint(&mut picture, &shown);
+    let mut part = path.as_os_str().to_owned();
+    part.push(".part");
+    let part = PathBuf::from(part);
+    annotate::save(&picture, &part)?;
+    std::fs::rename(&part, path).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn look(chain: &mut Chain, frame: &Frame) -> anyhow::Result<Vec<Sighting>> {

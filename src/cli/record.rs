@@ -63,5 +63,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         recorded.pictures,
         recorded.span.as_secs_f64()
     )?;
-    Ok(Exit::Success)
+    let Some(error) = recorded.broke else { return Ok(Exit::Success) };
+    eprintln!("amslpr: the camera broke before the time was over; the clip ends there: {error}");
+    Ok(Exit::Failure)
 }

@@ -5,7 +5,7 @@ use std::{path::Path, path::PathBuf, sync::Arc, time::Duration};
 use super::print;
 use crate::{
     capture::{
-        Camera, CameraState, Care, Condition, Delivery, Origin,
+        Camera, CameraState, Care, Condition, Delivery, Origin, habits,
         v4l2::list::{self, Found},
         watch,
     },
@@ -16,6 +16,7 @@ use crate::{
     frame::glance::Glance,
     infer::hailo::examine::{Finding, Verdict},
     mailbox::Received,
+    shutdown::shutdown,
 };
 
 #[derive(Debug, clap::Args)]
@@ -32,6 +33,8 @@ pub(super) struct Args {
 const FIRST: Duration = Duration::from_secs(12);
 /// and is looked at for this long.
 const LOOK: Duration = Duration::from_secs(4);
+/// What it sends is looked at until two key frames have come, or for this long.
+const HABITS: Duration = Duration::from_secs(12);
 /// Sizes shown per format.
 const SIZES: usize = 4;
 /// Frames alive at once.
@@ -47,12 +50,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         let advice = Some("the user that asks must be in the group `video`".to_owned());
         print(&Finding { verdict: Verdict::Doubtful, what: "device", detail, advice });
     }
-    if found.is_empty() && closed.is_empty() {
-        let detail = "no camera is plugged in here".to_owned();
-        let advice = Some(bridge().to_owned());
-        print(&Finding { verdict: Verdict::Good, what: "device", detail, advice });
-    }
+    let is_bare = found.is_empty() && closed.is_empty();
     if args.list || !args.config.exists() {
+        if is_bare {
+            print(&none_here(true));
+        }
         if !args.list {
             tell!("{}: not there, so no configured camera is looked at", args.config.display())?;
         }
@@ -65,6 +67,12 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::Configuration);
         }
     };
+    if is_bare {
+        // Who has cameras on the network misses none here.
+        let misses = config.cameras.is_empty()
+            || config.cameras.iter().any(|camera| matches!(camera.source, Source::V4l2 { .. }));
+        print(&none_here(misses));
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let mut worst = Verdict::Good;
     for camera in config.cameras.iter().filter(|camera| camera.enabled) {
@@ -76,6 +84,11 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
         }
     }
     Ok(if worst == Verdict::Bad { Exit::Failure } else { Exit::Success })
+}
+
+fn none_here(misses: bool) -> Finding {
+    let detail = "no camera is plugged in here".to_owned();
+    Finding { verdict: Verdict::Good, what: "device", detail, advice: misses.then(|| bridge().to_owned()) }
 }
 
 /// How a Pi's own camera is fed: its pictures need the image processor that only libcamera drives.
@@ -179,7 +192,30 @@ fn examine(camera: &config::Camera, found: &[Found], clock: &Arc<dyn Clock>) -> 
     };
     let verdict = if advice.is_some() { Verdict::Doubtful } else { Verdict::Good };
     findings.push(Finding { verdict, what, detail, advice: advice.map(str::to_owned) });
+    drop(running);
+    if let Source::Rtsp { .. } = &camera.source {
+        findings.push(stream(camera, clock)?);
+    }
     Ok(findings)
+}
+
+/// What a network camera sends.
+fn stream(camera: &config::Camera, clock: &Arc<dyn Clock>) -> anyhow::Result<Finding> {
+    let origin = Origin::new(camera.id.clone(), Arc::clone(clock), BUFFERS);
+    let mut rtsp = daemon::network_camera(camera, origin).map_err(anyhow::Error::msg)?;
+    let (_trigger, stop) = shutdown();
+    let what = "stream";
+    Ok(match habits::of(&mut rtsp, HABITS, &stop) {
+        Ok(habits) => {
+            let advice = habits.advice().map(str::to_owned);
+            let verdict = if advice.is_some() { Verdict::Doubtful } else { Verdict::Good };
+            Finding { verdict, what, detail: format!("{}: {habits}", camera.id), advice }
+        }
+        Err(error) => {
+            let detail = format!("{}: it could not be opened a second time: {error}", camera.id);
+            Finding { verdict: Verdict::Doubtful, what, detail, advice: None }
+        }
+    })
 }
 
 /// The name that stays, where another one was written.
