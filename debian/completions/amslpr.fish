@@ -247,7 +247,7 @@ complete -c amslpr -n "__fish_amslpr_using_subcommand doctor; and __fish_seen_su
 complete -c amslpr -n "__fish_amslpr_using_subcommand aim" -l config -d 'The main configuration file; conf.d/*.toml beside it is read too' -r -F
 complete -c amslpr -n "__fish_amslpr_using_subcommand aim" -l speed -d 'How fast vehicles are where plates are read' -r
 complete -c amslpr -n "__fish_amslpr_using_subcommand aim" -l for -d 'End after this long, such as 30s; without it Ctrl-C ends' -r
-complete -c amslpr -n "__fish_amslpr_using_subcommand aim" -l out -d 'Write the last picture, with what was found painted in it, to this JPEG file' -r -F
+complete -c amslpr -n "__fish_amslpr_using_subcommand aim" -l out -d 'Write the picture, with what was found painted in it, to this JPEG file: once a second what is seen now, for a viewer that follows the file; at the end the best look' -r -F
 complete -c amslpr -n "__fish_amslpr_using_subcommand aim" -s h -l help -d 'Print help'
 complete -c amslpr -n "__fish_amslpr_using_subcommand aim" -s V -l version -d 'Print version'
 complete -c amslpr -n "__fish_amslpr_using_subcommand record" -l config -d 'The main configuration file; conf.d/*.toml beside it is read too' -r -F

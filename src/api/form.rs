@@ -11,7 +11,7 @@ use crate::{
     },
     journal::Record,
     passage::Passage,
-    publish::{Latency, Read, Verdict, Vote, latency, read, verdict, vote},
+    publish::{Latency, Read, Verdict, Vote, clock, latency, read, verdict, vote},
 };
 
 /// A passage in a list.
@@ -32,6 +32,8 @@ pub(super) struct PassageForm<'a> {
     decision: Option<Verdict<'a>>,
     /// Its plate was erased by request.
     erased: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<&'static str>,
 }
 
 /// A passage by itself.
@@ -94,6 +96,8 @@ struct DecisionEvent<'a> {
     #[serde(flatten)]
     decision: Verdict<'a>,
     latency_ms: Latency,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -119,10 +123,13 @@ struct GateForm<'a> {
     passage: Option<String>,
     asked_by: Option<&'a str>,
     asked_why: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clock: Option<&'static str>,
 }
 
 pub(super) fn passage(record: &Record) -> PassageForm<'_> {
-    form(&record.passage, record.decision.as_ref().map(verdict), record.erased)
+    let marks = Marks { erased: record.erased, clock_unset: record.clock_unset };
+    form(&record.passage, record.decision.as_ref().map(verdict), marks)
 }
 
 pub(super) fn whole<'a>(record: &'a Record, evidence: Option<&'a Evidence>) -> WholePassage<'a> {
@@ -134,7 +141,14 @@ pub(super) fn whole<'a>(record: &'a Record, evidence: Option<&'a Evidence>) -> W
     }
 }
 
-fn form<'a>(passage: &'a Passage, decision: Option<Verdict<'a>>, erased: bool) -> PassageForm<'a> {
+/// What there is to know of a passage beside itself.
+#[derive(Clone, Copy)]
+struct Marks {
+    erased: bool,
+    clock_unset: bool,
+}
+
+fn form<'a>(passage: &'a Passage, decision: Option<Verdict<'a>>, marks: Marks) -> PassageForm<'a> {
     let whole = |value: f32| value.round() as i64;
     PassageForm {
         id: passage.id.to_string(),
@@ -148,7 +162,8 @@ fn form<'a>(passage: &'a Passage, decision: Option<Verdict<'a>>, erased: bool) -
         tracks: passage.tracks,
         area: passage.best_area.map(|a| [whole(a.x), whole(a.y), whole(a.width), whole(a.height)]),
         decision,
-        erased,
+        erased: marks.erased,
+        clock: clock(marks.clock_unset),
     }
 }
 
@@ -187,13 +202,18 @@ fn decision(decided: &Decided) -> DecisionEvent<'_> {
         vote: vote(decided.reading.as_ref()),
         decision: verdict(&decided.decision),
         latency_ms: latency(&decided.receipt, None),
+        clock: clock(decided.clock_unset),
     }
 }
 
 fn closing(closed: &Closed) -> PassageEvent<'_> {
     PassageEvent {
         kind: "passage",
-        passage: form(&closed.passage, closed.decision.as_ref().map(verdict), false),
+        passage: form(
+            &closed.passage,
+            closed.decision.as_ref().map(verdict),
+            Marks { erased: false, clock_unset: closed.clock_unset },
+        ),
         reads: reads(&closed.reads),
         latency_ms: latency(&closed.passage.receipt, None),
     }
@@ -225,5 +245,6 @@ fn gate(event: &GateEvent) -> GateForm<'_> {
         passage,
         asked_by: asked.map(|asked| asked.0),
         asked_why: asked.map(|asked| asked.1),
+        clock: clock(event.clock_unset),
     }
 }

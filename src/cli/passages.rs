@@ -85,6 +85,8 @@ pub(super) struct PassageReport {
     live: bool,
     /// Its plate was erased by request.
     erased: bool,
+    /// `unset` where nobody had set the node's clock: its times say nothing.
+    clock: Option<&'static str>,
 }
 
 impl From<&Record> for PassageReport {
@@ -111,6 +113,7 @@ impl From<&Record> for PassageReport {
             model: reading.map(|r| r.model.clone()),
             live: p.live,
             erased: record.erased,
+            clock: record.clock_unset.then_some("unset"),
         }
     }
 }
@@ -190,9 +193,10 @@ fn print_table(out: &mut impl Write, records: &[Record]) -> std::io::Result<()> 
             let list = d.list.as_deref().map(|l| format!(" on {l}")).unwrap_or_default();
             format!("{} ({}{list})", d.verdict.as_str(), d.reason.as_str())
         });
+        let clock = if record.clock_unset { "  (nobody had set the clock)" } else { "" };
         writeln!(
             out,
-            "  {began:<19}  {:<12}  {plate:<12}  {confidence:>4}  {direction:<11}  {:>6}  {decision}",
+            "  {began:<19}  {:<12}  {plate:<12}  {confidence:>4}  {direction:<11}  {:>6}  {decision}{clock}",
             p.camera.as_str(),
             p.frames
         )?;

@@ -109,11 +109,14 @@ pub struct Record {
     pub decision: Option<Decision>,
     /// Its plate was erased.
     pub erased: bool,
+    /// Nobody had set the clock when it was recorded: its times say nothing.
+    pub clock_unset: bool,
 }
 
 impl From<(Closed, bool)> for Record {
-    fn from((Closed { passage, reads, decision, .. }, erased): (Closed, bool)) -> Self {
-        Self { passage, reads, decision, erased }
+    fn from((closed, erased): (Closed, bool)) -> Self {
+        let Closed { passage, reads, decision, effects: _, clock_unset } = closed;
+        Self { passage, reads, decision, erased, clock_unset }
     }
 }
 

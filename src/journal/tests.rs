@@ -61,13 +61,11 @@ fn a_passage_comes_back_as_it_was_recorded() {
 
     let mut reader = journal.reader().unwrap();
     for one in [&closed, &bare] {
-        let Record { passage, reads, decision, erased } = reader.passage(one.passage.id).unwrap().unwrap();
+        let Record { passage, reads, decision, erased, clock_unset } =
+            reader.passage(one.passage.id).unwrap().unwrap();
         assert_eq!(reader.reads(&one.passage).unwrap(), reads);
         let effects = Vec::new();
-        assert_eq!(
-            (Closed { passage, reads, decision, effects, clock_unset: false }, erased),
-            (one.clone(), false)
-        );
+        assert_eq!((Closed { passage, reads, decision, effects, clock_unset }, erased), (one.clone(), false));
     }
     let mut pending = journal.pending_facts().unwrap();
     let facts: Vec<Fact> =
@@ -88,6 +86,8 @@ fn what_happened_while_nobody_had_set_the_clock_is_known_to_have_done_so() {
     facts.iter_mut().for_each(Fact::mark_clock_unset);
     facts.iter().for_each(|fact| assert_eq!(journal.writer().record(fact.clone()), Handed::Queued));
     assert!(journal.writer().flush(SOON));
+    let Fact::Closed(closed) = &facts[1] else { unreachable!("as written above") };
+    assert!(journal.reader().unwrap().passage(closed.passage.id).unwrap().unwrap().clock_unset);
     let told = journal.pending_facts().unwrap().undelivered(0, Lane::Everything, 9).unwrap();
     let marked = told.into_iter().filter(|one| match &one.fact {
         Fact::Decided(decided) => decided.clock_unset,

@@ -41,7 +41,7 @@ use tokio::sync::watch;
 pub use call::{Call, Calls, channel as calls};
 pub use image::{Image, Images, LARGEST_IMAGE};
 pub use payload::{Context, Message, VERSION, message};
-pub(crate) use payload::{Latency, Read, Verdict, Vote, latency, read, verdict, vote};
+pub(crate) use payload::{Latency, Read, Verdict, Vote, clock, latency, read, verdict, vote};
 pub use stats::{Snapshot, State, Stats};
 pub use status::{Presence, Status};
 pub(crate) use tls::certificates;

@@ -354,7 +354,7 @@ fn head<'a>(
 }
 
 /// What is said of the clock, where there is something to say.
-fn clock(unset: bool) -> Option<&'static str> {
+pub(crate) fn clock(unset: bool) -> Option<&'static str> {
     unset.then_some("unset")
 }
 
