@@ -24,7 +24,7 @@ use super::{
     chain::{self, Verified},
     file::{self, beside},
     reader::{self, ReaderError},
-    retention,
+    retention, schema,
 };
 use crate::{passage::PassageId, plate::PlateText};
 pub use pace::Pace;
@@ -168,16 +168,18 @@ fn copy_into(source: &Connection, path: &Path, copy: &Path, pace: &mut Pace) -> 
     File::open(copy).and_then(|file| file.sync_all()).map_err(at(copy))
 }
 
-/// Puts a backup in the place of the journal at `path`. What was there is kept beside it; its name is returned.
-/// Refused while a daemon runs on it.
+/// Puts a backup in the place of the journal at `path`, brought to the form of this program if an older one made it, and
+/// owned by whom the journal was. What was there is kept beside it; its name is returned. Refused while a daemon runs on it.
 pub fn restore(backup: &Path, path: &Path, now: jiff::Timestamp) -> Result<Option<PathBuf>> {
     let _lock = file::lock_for(path).map_err(|why| CareError::InUse { path: path.to_owned(), why })?;
     let fresh = beside(path, ".restored");
     discard(&fresh);
     let made = unpack(backup, &fresh, &mut Pace::free()).and_then(|()| {
+        renew(&fresh).map_err(|why| CareError::NoBackup { path: backup.to_owned(), why: why.to_string() })?;
         let health = verify(&fresh)?;
         if health.is_sound() {
-            return Ok(());
+            hand_over(&fresh, path)?;
+            return hand_over(&beside(path, ".lock"), path);
         }
         let why = format!("this backup is not sound: {}", first_fault(&health));
         Err(CareError::NoBackup { path: backup.to_owned(), why })
@@ -199,6 +201,25 @@ pub fn restore(backup: &Path, path: &Path, now: jiff::Timestamp) -> Result<Optio
     }
     rename(&fresh, path)?;
     Ok(kept)
+}
+
+/// What an older amslpr wrote in today's form, as the daemon does it when it starts.
+fn renew(fresh: &Path) -> std::result::Result<(), schema::SchemaError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut db = Connection::open_with_flags(fresh, flags)?;
+    schema::renew(&mut db)
+}
+
+/// Root restores for the service: what it makes belongs to whom the journal belongs, or the folder where there is none.
+fn hand_over(made: &Path, path: &Path) -> Result<()> {
+    use std::os::unix::fs::MetadataExt as _;
+    let owner =
+        std::fs::metadata(path).or_else(|_| std::fs::metadata(file::folder_of(path))).map_err(at(path))?;
+    let is_root_s = std::fs::metadata(made).is_ok_and(|made| made.uid() == 0);
+    if !is_root_s || owner.uid() == 0 {
+        return Ok(());
+    }
+    std::os::unix::fs::chown(made, Some(owner.uid()), Some(owner.gid())).map_err(at(made))
 }
 
 fn unpack(backup: &Path, fresh: &Path, pace: &mut Pace) -> Result<()> {

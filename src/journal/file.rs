@@ -116,7 +116,7 @@ pub(super) fn lock_for(path: &Path) -> Result<Lock, String> {
     lock(path, folder_of(path)).map_err(|why| why.to_string())
 }
 
-fn folder_of(path: &Path) -> &Path {
+pub(super) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
 }
 

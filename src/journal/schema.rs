@@ -38,8 +38,18 @@ pub(super) enum SchemaError {
         "it was written before amslpr's first release, in a form that is not read any more; move it away, and the daemon begins a new one"
     )]
     Early,
+    #[error("there is no journal in it")]
+    Empty,
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
+}
+
+/// Brings a journal to [`VERSION`], but begins none where there is none.
+pub(super) fn renew(db: &mut Connection) -> Result<(), SchemaError> {
+    match version(db)? {
+        0 => Err(SchemaError::Empty),
+        _ => upgrade(db),
+    }
 }
 
 /// Brings an empty or older database to [`VERSION`]; all steps or none.

@@ -195,6 +195,48 @@ fn a_backup_of_a_journal_in_use_is_whole_and_can_be_put_back() {
 }
 
 #[test]
+fn a_backup_of_an_older_form_is_brought_to_today_s() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    for old in 1..schema::VERSION {
+        let backup = folder.path().join(format!("form-{old}.db"));
+        let mut db = Connection::open(&backup).unwrap();
+        schema::upgrade_to(&mut db, old).unwrap();
+        drop(db);
+        restore(&backup, &path, jiff::Timestamp::from_second(old as i64).unwrap()).unwrap();
+        assert_eq!(count(&path), 0);
+    }
+    let journal = open(&path);
+    record(&journal, 0..3);
+    assert_eq!(journal.close(SOON), 0);
+    // A database without anything in it is no backup, however sound it is.
+    let empty = folder.path().join("empty.db");
+    Connection::open(&empty).unwrap().execute_batch("VACUUM").unwrap();
+    let refusal = restore(&empty, &path, jiff::Timestamp::UNIX_EPOCH).unwrap_err().to_string();
+    assert!(refusal.contains("no journal in it") && refusal.contains("empty.db"), "{refusal}");
+    assert_eq!(count(&path), 3);
+}
+
+#[test]
+fn what_root_restores_belongs_to_whom_the_journal_belongs() {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let folder = tempfile::tempdir().unwrap();
+    let (path, backup) = (folder.path().join("journal.db"), folder.path().join("copy.db"));
+    let journal = open(&path);
+    record(&journal, 0..3);
+    assert_eq!(journal.close(SOON), 0);
+    back_up(&path, &backup, &mut Pace::free()).unwrap();
+    // Only root can give files away; to anybody else all belongs to the one who asks.
+    let owner =
+        chown(&path, Some(65_534), Some(65_534)).map_or(std::fs::metadata(&path).unwrap().uid(), |()| 65_534);
+    std::fs::remove_file(folder.path().join("journal.db.lock")).unwrap();
+    restore(&backup, &path, jiff::Timestamp::UNIX_EPOCH).unwrap();
+    for name in ["journal.db", "journal.db.lock"] {
+        assert_eq!(std::fs::metadata(folder.path().join(name)).unwrap().uid(), owner, "{name}");
+    }
+}
+
+#[test]
 fn what_is_no_sound_backup_is_not_put_in_the_journal_s_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
