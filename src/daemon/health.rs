@@ -570,6 +570,9 @@ impl Health {
         if let Some(problem) = self.problems.first() {
             let _ = write!(line, "; {problem}");
         }
+        if let more @ 1.. = self.problems.len().saturating_sub(1) {
+            let _ = write!(line, "; and {more} more: `amslpr status`");
+        }
         line
     }
 }

@@ -90,7 +90,8 @@ pub(super) fn gate(door: &Door, problems: &mut Problems) {
 }
 
 pub(super) fn broker(broker: &publish::Snapshot, waiting: u64, problems: &mut Problems) {
-    if broker.state == publish::State::Offline {
+    // Before the first attempt is over, nobody knows.
+    if broker.state == publish::State::Offline && broker.failures > 0 {
         let why = broker.trouble.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         problems.degraded("broker", format!("the broker is not reachable; {waiting} facts wait for it{why}"));
     } else if let Some(denied) = &broker.denied {
