@@ -22,7 +22,12 @@ done
 ip addr add 10.0.2.15/24 dev eth0
 ip route add default via 10.0.2.2
 mkdir -p /dev/v4l/by-path && ln -s ../../video0 /dev/v4l/by-path/yard
-set-control /dev/video0 "Sensor Flipped Horizontally" 0 2>/dev/null
+prepare_camera() { # what a new virtual camera has to be told
+	set-control /dev/video0 "Sensor Flipped Horizontally" 0 2>/dev/null
+	# Only the line of counters: more of it would be light in a covered lens.
+	set-control /dev/video0 "OSD Text Mode" 1
+}
+prepare_camera
 
 # h264, h265, jpeg and broker: ports outside.
 for word in $(cat /proc/cmdline); do
@@ -72,9 +77,17 @@ echo "the machine is up"
 while read -r word; do
 	case $word in
 	unplug) echo vivid.0 >/sys/bus/platform/drivers/vivid/unbind ;;
-	plug) echo vivid.0 >/sys/bus/platform/drivers/vivid/bind ;;
+	plug)
+		echo vivid.0 >/sys/bus/platform/drivers/vivid/bind
+		prepare_camera
+		;;
 	stall) set-control /dev/video0 "Percentage of Dropped Buffers" 100 ;;
 	deliver) set-control /dev/video0 "Percentage of Dropped Buffers" 0 ;;
+	cover) set-control /dev/video0 "Contrast" 0 ;;
+	uncover) set-control /dev/video0 "Contrast" 128 ;;
+	# Other edges than before: bars that lie instead of standing.
+	turn) set-control /dev/video0 "Test Pattern" 3 ;;
+	turn-back) set-control /dev/video0 "Test Pattern" 0 ;;
 	reload) kill -HUP $daemon ;;
 	size)
 		rss=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' /proc/$daemon/status)
