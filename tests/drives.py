@@ -5,6 +5,9 @@
 Each seed is another place, light and traffic: cars nose to tail, cars that wait at the gate, cars that drive away in
 the other lane, one that comes back, somebody who walks through the picture. Needs ffmpeg and the packages of
 models/train/requirements.txt (no torch). Clips are kept in --keep and not rendered again.
+
+With --home 0.85 each place lies in a country of its own, from which so many of the vehicles are, and which the program is
+told, as an installer would; without it vehicles come from anywhere, and nothing is told.
 """
 
 import argparse
@@ -101,8 +104,11 @@ def roll(vehicles, stop):
 
 
 class Drive:
-    def __init__(self, seed):
+    def __init__(self, seed, home_share=None):
         self.dice = dice = random.Random(seed)
+        # Dice of their own: what else happens at a place does not depend on where it lies.
+        self.home_share, self.origins = home_share, random.Random(f"{seed} home")
+        self.home = self.origins.choice(COUNTRIES) if home_share is not None else None
         rng = np.random.default_rng(seed)
         self.light_name = dice.choice(list(LIGHTS))
         self.light, self.noise = LIGHTS[self.light_name]
@@ -137,14 +143,20 @@ class Drive:
     def _traffic(self, rng, towards, count):
         dice, starts, vehicles = self.dice, 0.3, []
         for i in range(count):
-            plate = draw_plate(random.Random(dice.random()), dice.choice(COUNTRIES))
+            plate = self._plate()
             while not 5 <= len(plate.text) <= 9 or len(plate.lines) > 1:
-                plate = draw_plate(random.Random(dice.random()), dice.choice(COUNTRIES))
+                plate = self._plate()
             car = Car(np.random.default_rng([int(dice.random() * 1e9), i]), plate)
             waits = dice.uniform(2, 9) if towards and dice.random() < 0.4 else 0.0
             vehicles.append(Vehicle(car, plate, towards, starts, dice.uniform(3.0, 7.0), waits))
             starts += dice.choice((1.0, 2.0, 5.0, 8.0))
         return vehicles
+
+    def _plate(self):
+        look, country = random.Random(self.dice.random()), self.dice.choice(COUNTRIES)
+        if self.home and self.origins.random() < self.home_share:
+            country = self.home
+        return draw_plate(look, country)
 
     def frame(self, number):
         things, shown = [], {}
@@ -177,13 +189,14 @@ class Drive:
         return np.clip(picture, 0, 255).astype(np.uint8)
 
 
-def render(seed, folder):
+def render(seed, folder, home_share):
     """The clip of a seed, and what is in it."""
-    clip, truth = folder / f"drive-{seed}.mp4", folder / f"drive-{seed}.json"
+    name = f"drive-{seed}" if home_share is None else f"drive-{seed}-home-{home_share}"
+    clip, truth = folder / f"{name}.mp4", folder / f"{name}.json"
     if clip.exists() and truth.exists():
         return clip, json.loads(truth.read_text())
-    drive = Drive(seed)
-    part = folder / f"drive-{seed}.part.mp4"
+    drive = Drive(seed, home_share)
+    part = folder / f"{name}.part.mp4"
     command = [
         "ffmpeg", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(RATE),
         "-i", "-", "-an", "-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-g", str(2 * RATE), "-pix_fmt", "yuv420p",
@@ -198,6 +211,7 @@ def render(seed, folder):
     known = {
         "seconds": round(drive.frames / RATE, 1),
         "light": drive.light_name,
+        "home": drive.home,
         "vehicles": [
             {
                 "text": v.plate.text, "country": v.plate.country, "towards": v.towards, "waits": round(v.waits, 1),
@@ -211,13 +225,14 @@ def render(seed, folder):
     return clip, known
 
 
-def asked(binary, clip, models):
+def asked(binary, clip, models, home):
     """What the program makes of a clip: its passages, oldest first."""
+    told = f"[plate]\nregions = {json.dumps([home.lower()])}\n" if home else ""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "amslpr.toml"
         config.write_text(
             f'[journal]\npath = "journal.db"\n[control]\nsocket = "socket"\n[[camera]]\nname = "drive"\n[camera.replay]\n'
-            f'path = {json.dumps(str(clip))}\nspeed = "fast"\n[engine]\norder = ["cpu"]\nmodels = {json.dumps(str(models))}\n'
+            f'path = {json.dumps(str(clip))}\nspeed = "fast"\n{told}[engine]\norder = ["cpu"]\nmodels = {json.dumps(str(models))}\n'
         )
         run = subprocess.run([binary, "run", "--config", config], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         if run.returncode:
@@ -241,6 +256,7 @@ def main():
     parser.add_argument("--count", type=int, default=3, help="how many drives")
     parser.add_argument("--seed", type=int, default=1, help="the first one's seed")
     parser.add_argument("--keep", type=Path, help="folder for the clips")
+    parser.add_argument("--home", type=float, metavar="SHARE", help="each place lies in a country that is told")
     parser.add_argument("--models", type=Path, default=HOUSE / "models")
     args = parser.parse_args()
     if not shutil.which("ffmpeg"):
@@ -250,8 +266,8 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
         vehicles = right = surplus = 0
         for seed in range(args.seed, args.seed + args.count):
-            clip, known = render(seed, folder)
-            passages = asked(args.binary.resolve(), clip.resolve(), args.models.resolve())
+            clip, known = render(seed, folder, args.home)
+            passages = asked(args.binary.resolve(), clip.resolve(), args.models.resolve(), known.get("home"))
             count, missing, extra = compared(known, passages)
             vehicles, right, surplus = vehicles + count, right + count - len(missing), surplus + len(extra)
             verdict = "ok" if not missing and not extra else f"missing {missing}, surplus {extra}"
