@@ -507,6 +507,8 @@ fn a_journal_that_is_as_large_as_it_may_be_erases_the_oldest_and_goes_on() {
         record(&journal, n..n + 100);
         let size = std::fs::metadata(&path).unwrap().len();
         assert!(size <= largest, "{size} bytes after {n} passages");
+        let health = care::verify(&path).unwrap();
+        assert!(health.is_sound(), "while the oldest go: {health:?}");
     }
     let stats = journal.stats();
     wait_for("room", || stats.snapshot().queued == 0);
