@@ -10,7 +10,7 @@
 //! queue > opening > writer   one thread, one transaction at a time   retention, room   what is too old or too much goes
 //! lists, changes, health   who may pass by whose word, how the node was     orders, marks   what a restart must not forget
 //! evidence   images beside the file, vouched for by it             care     verify, back up, restore, maintain, erase
-//! reader  search  outbox   questions, on connections of their own
+//! reader  search  tail  outbox   questions, on connections of their own
 //! ```
 
 pub mod bench;
@@ -41,6 +41,7 @@ mod room;
 mod schema;
 mod search;
 mod stats;
+mod tail;
 mod words;
 mod writer;
 

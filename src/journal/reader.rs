@@ -12,6 +12,7 @@ use super::{
     health::{self, HealthChange},
     schema,
     search::{self, Days},
+    tail::Tail,
 };
 use crate::{
     access::Decision,
@@ -125,26 +126,27 @@ impl From<(Closed, bool)> for Record {
 pub struct Reader {
     path: PathBuf,
     db: Connection,
+    tail: Tail,
 }
 
 impl Reader {
     pub fn open(path: &Path) -> Result<Self, ReaderError> {
-        connect(path).map(|db| Self { path: path.to_owned(), db })
+        connect(path).map(|db| Self { path: path.to_owned(), db, tail: Tail::default() })
     }
 
     /// The newest passages that fit, newest first.
     pub fn passages(&mut self, filter: &Filter) -> Result<Vec<Record>, ReaderError> {
-        search::list(&self.db, filter, MOST).map_err(|why| self.failed(why))
+        search::list(&self.db, &mut self.tail, filter, MOST).map_err(|why| self.failed(why))
     }
 
     /// How many passages fit (`after` and `limit` do not count).
     pub fn count(&mut self, filter: &Filter) -> Result<u64, ReaderError> {
-        search::count(&self.db, filter).map_err(|why| self.failed(why))
+        search::count(&self.db, &mut self.tail, filter).map_err(|why| self.failed(why))
     }
 
     /// Passages per day of this time zone, from the first day to the last; days without any are left out.
     pub fn days(&mut self, filter: &Filter, zone: &jiff::tz::TimeZone) -> Result<Days, ReaderError> {
-        search::days(&self.db, filter, zone).map_err(|why| self.failed(why))
+        search::days(&self.db, &mut self.tail, filter, zone).map_err(|why| self.failed(why))
     }
 
     /// One passage.

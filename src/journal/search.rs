@@ -6,10 +6,10 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use rusqlite::{Connection, Row};
 
 use super::{
-    body,
     facts::{self, STORED, Stored, stored},
     index,
     reader::{Filter, PlateFilter, Record, Why},
+    tail::Tail,
     words::Words,
 };
 use crate::{
@@ -31,13 +31,18 @@ pub struct Day {
 pub type Days = BTreeMap<Date, Day>;
 
 /// The newest passages that fit, newest first.
-pub(super) fn list(db: &Connection, filter: &Filter, most: usize) -> Result<Vec<Record>> {
+pub(super) fn list(db: &Connection, tail: &mut Tail, filter: &Filter, most: usize) -> Result<Vec<Record>> {
     let limit = filter.limit.unwrap_or(most).min(most);
     // One view of the journal, whatever is recorded and indexed meanwhile.
     let db = db.unchecked_transaction()?;
-    let mut found = tail(&db, filter)?;
-    let mut enough =
-        Enough { limit, oldest: found.iter().map(|one| one.passage.began.as_microsecond()).min() };
+    let mut found: Vec<Record> = Vec::new();
+    let mut enough = Enough { limit, oldest: None };
+    for entry in tail.newest(&db, filter)? {
+        if enough.is_reached(found.len(), entry.began) {
+            break;
+        }
+        found.extend(record(&db, entry.nr)?.filter(|record| fits(record, filter)));
+    }
     for_each_indexed(&db, filter, |nr, began| {
         if enough.is_reached(found.len(), began) {
             return Ok(false);
@@ -52,16 +57,21 @@ pub(super) fn list(db: &Connection, filter: &Filter, most: usize) -> Result<Vec<
     Ok(found)
 }
 
-pub(super) fn count(db: &Connection, filter: &Filter) -> Result<u64> {
+pub(super) fn count(db: &Connection, tail: &mut Tail, filter: &Filter) -> Result<u64> {
     let db = db.unchecked_transaction()?;
     let whole = Filter { after: None, limit: None, ..filter.clone() };
-    let mut count = tail(&db, &whole)?.len() as u64;
+    let newest = tail.newest(&db, &whole)?;
+    let mut count = 0;
     if whole.plate.is_none() {
+        count += newest.len() as u64;
         let Some(camera) = camera_number(&db, &whole)? else { return Ok(count) };
         let (since, until) = span(&whole);
         let sql = "SELECT count(*) FROM by_time WHERE began >= ?1 AND began < ?2 AND (?3 < 0 OR camera = ?3)";
         count += db.prepare_cached(sql)?.query_row((since, until, camera), |row| row.get::<_, u64>(0))?;
         return Ok(count);
+    }
+    for entry in newest {
+        count += u64::from(record(&db, entry.nr)?.is_some_and(|record| fits(&record, &whole)));
     }
     for_each_indexed(&db, &whole, |nr, _| {
         // Only the camera is not in the index by plate.
@@ -76,7 +86,7 @@ pub(super) fn count(db: &Connection, filter: &Filter) -> Result<u64> {
 }
 
 /// Passages per day. Without a plate, out of the counted quarters of hours; times count by the quarter then.
-pub(super) fn days(db: &Connection, filter: &Filter, zone: &TimeZone) -> Result<Days> {
+pub(super) fn days(db: &Connection, tail: &mut Tail, filter: &Filter, zone: &TimeZone) -> Result<Days> {
     let db = db.unchecked_transaction()?;
     let whole = Filter { after: None, limit: None, ..filter.clone() };
     let mut days = Days::new();
@@ -90,8 +100,11 @@ pub(super) fn days(db: &Connection, filter: &Filter, zone: &TimeZone) -> Result<
             None => {}
         }
     };
-    for record in tail(&db, &whole)? {
-        add(record.passage.began.as_microsecond(), record.passage.direction, 1);
+    for entry in tail.newest(&db, &whole)? {
+        // Its plate may have been erased.
+        if whole.plate.is_none() || record(&db, entry.nr)?.is_some_and(|record| fits(&record, &whole)) {
+            add(entry.began, entry.direction, 1);
+        }
     }
     if whole.plate.is_some() {
         for_each_indexed(&db, &whole, |nr, began| {
@@ -129,20 +142,6 @@ pub(super) fn of_kind(db: &Connection, id: PassageId, kind: i64) -> Result<Optio
     let Some(row) = rows.next()? else { return Ok(None) };
     let found = stored(row)?;
     Ok(fact(&found)?.map(|fact| (fact, found.is_erased())))
-}
-
-/// Passages that fit among the facts that are not indexed yet.
-fn tail(db: &Connection, filter: &Filter) -> Result<Vec<Record>> {
-    let sql = format!("SELECT {STORED} FROM facts WHERE nr > ?1 AND kind = ?2");
-    let mut query = db.prepare_cached(&sql)?;
-    let mut rows = query.query((index::indexed(db)?, body::CLOSED))?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        if let Some(record) = as_record(&stored(row)?)?.filter(|record| fits(record, filter)) {
-            found.push(record);
-        }
-    }
-    Ok(found)
 }
 
 /// Calls `each` with the number and the beginning of passages out of the index, newest first within a part, until
