@@ -28,6 +28,8 @@ STREAMS = {
     "/h264": f"{PICTURE} ! {H264}",
     "/h264-b": f"{PICTURE} ! x264enc bframes=2 key-int-max=30 rc-lookahead=5 ! video/x-h264,profile=high ! rtph264pay name=pay0 pt=96 config-interval=-1",
     "/h265": f"{PICTURE} ! x265enc tune=zerolatency key-int-max=15 ! rtph265pay name=pay0 pt=96 config-interval=-1",
+    # Refreshes a part of the picture at a time: after its first picture no other stands for itself.
+    "/h264-refresh": f"{PICTURE} ! x264enc tune=zerolatency intra-refresh=true key-int-max=15 ! rtph264pay name=pay0 pt=96 config-interval=-1",
     "/jpeg": f"{PICTURE} ! jpegenc ! rtpjpegpay name=pay0 pt=26",
     "/vp8": f"{PICTURE} ! vp8enc deadline=1 ! rtpvp8pay name=pay0 pt=96",
     # Stamps and numbers of packets wrap around after two seconds.

@@ -168,6 +168,18 @@ fn key_frames_of_h265_that_are_no_idr_pictures_are_key_frames() {
 }
 
 #[test]
+fn a_stream_without_key_frames_is_seen_by_whoever_comes_late() {
+    let Some(server) = Server::start(0) else { return };
+    let (_trigger, stop) = shutdown();
+    let mut held = Rtsp::new(server.settings("/h264-refresh"), origin()).open(&stop).unwrap();
+    for _ in 0..30 {
+        held.next(&stop).unwrap().expect("a camera has no end");
+    }
+    let late = frames(server.settings("/h264-refresh"), 40).unwrap();
+    assert!(late[30..].iter().all(is_colour_bars));
+}
+
+#[test]
 fn stamps_and_packet_numbers_may_wrap() {
     let Some(server) = Server::start(0) else { return };
     let frames = frames(server.settings("/wrap"), 100).unwrap();

@@ -64,6 +64,10 @@ impl H26x {
     }
 }
 
+/// What follows builds on nothing before it (ITU-T H.265, 7.3.2.6): the decoder counts pictures from here, and leaves those
+/// out that are shown before the next key frame.
+pub(super) const END_OF_SEQUENCE: [u8; 6] = [0, 0, 0, 1, 0x48, 1];
+
 /// What a unit of H.265 is to the others, by the kind of its first slice (ITU-T H.265, table 7-1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Role {

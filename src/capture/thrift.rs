@@ -36,6 +36,10 @@ pub(super) struct Unit {
     pub stamp: i64,
     /// It stands for itself.
     pub key: bool,
+    /// It comes without the parameter sets that it needs.
+    pub bare: bool,
+    /// What came before it was not decoded: the decoder begins anew.
+    pub anew: bool,
     /// No other picture needs it.
     pub disposable: bool,
     /// It builds on what came before the last key frame.
@@ -127,7 +131,7 @@ impl Thrift {
             return Outcome { catch_up_to, ..Outcome::default() };
         }
         let large = self.hint.sees(unit.data.len(), now);
-        if self.decode == Decode::Key || unit.leading && self.gap_before_key {
+        if self.decode == Decode::Key {
             return Outcome::left_out(1);
         }
         if unit.torn && self.cut.is_none() {
@@ -135,6 +139,9 @@ impl Thrift {
             let left_out = self.forget_kept();
             self.cut = Some(Cut::Lost);
             return Outcome { torn: 1, ..Outcome::left_out(left_out) };
+        }
+        if unit.leading && self.gap_before_key && self.cut.is_none() {
+            return Outcome::left_out(1);
         }
         if late > HOPELESS && self.cut.is_none() {
             let dropped = self.forget_kept();
@@ -159,9 +166,10 @@ impl Thrift {
     }
 
     fn offer_key(&mut self, unit: Unit, awake: bool, late: Duration, now: Moment) -> Outcome {
-        let left_out = self.forget_kept();
-        let has_gap = left_out > 0 || self.cut.take().is_some() || self.decode == Decode::Key;
+        let (left_out, cut) = (self.forget_kept(), self.cut.take());
+        let has_gap = left_out > 0 || cut.is_some() || unit.torn || self.decode == Decode::Key;
         self.gap_before_key = has_gap || self.last_key.is_none();
+        let unit = Unit { anew: self.gap_before_key, ..unit };
         if late > LATE && unit.disposable {
             return Outcome::left_out(left_out + 1);
         }
@@ -282,8 +290,8 @@ mod tests {
             Self { thrift: Thrift::new(decode), n: 0, outcome: Outcome::default() }
         }
 
-        /// One more unit (`K` key, `P`, `b` disposable, `l` leading, `L` large, `H` huge, `J` JPEG, `X` after a loss); the
-        /// numbers that go to the decoder now.
+        /// One more unit (`K` key, `T` key after a loss, `P`, `b` disposable, `l` leading, `L` large, `H` huge, `J` JPEG, `X` after a loss, `x`
+        /// leading and after a loss); the numbers that go to the decoder now.
         fn unit(&mut self, kind: char, awake: bool, late_ms: u64) -> Vec<i64> {
             let bytes = match kind {
                 'L' => 9_000,
@@ -294,10 +302,12 @@ mod tests {
                 data: vec![0; bytes],
                 number: self.n as i64,
                 stamp: 0,
-                key: matches!(kind, 'K' | 'J'),
+                key: matches!(kind, 'K' | 'J' | 'T'),
+                bare: false,
+                anew: false,
                 disposable: matches!(kind, 'b' | 'J'),
-                leading: kind == 'l',
-                torn: kind == 'X',
+                leading: matches!(kind, 'l' | 'x'),
+                torn: matches!(kind, 'X' | 'x' | 'T'),
             };
             let now = Moment::from_micros(self.n * FRAME);
             self.n += 1;
@@ -389,6 +399,8 @@ mod tests {
         let mut stream = Stream::new(Decode::All);
         stream.units("KP", true, 0);
         assert_eq!(stream.units("XKlP", true, 0), [3, 5], "something was lost");
+        assert_eq!(stream.units("KxPKP", true, 0), [6, 9, 10], "and who knows what, before a leading one");
+        assert_eq!(stream.units("PTlP", true, 0), [11, 12, 14], "or right before the key frame");
         let mut stream = Stream::new(Decode::Auto);
         assert_eq!(stream.units("KPPPPP", false, 0), [0]);
         assert_eq!(stream.units("KlP", true, 0), [6, 8], "at rest nothing was decoded in between");
@@ -434,7 +446,7 @@ mod tests {
         /// Whatever comes: units leave in order, never after a gap, and each is decoded, left out or kept.
         #[test]
         fn nothing_is_decoded_that_builds_on_something_left_out(
-            steps in prop::collection::vec((prop::sample::select(vec!['K', 'P', 'P', 'b', 'l', 'L', 'X']), any::<bool>(), 0u64..2_500), 1..300),
+            steps in prop::collection::vec((prop::sample::select(vec!['K', 'T', 'P', 'P', 'b', 'l', 'L', 'X']), any::<bool>(), 0u64..2_500), 1..300),
         ) {
             let mut stream = Stream::new(Decode::Auto);
             let (mut last, mut decoded, mut left_out) = (-1i64, 0u64, 0u64);
@@ -443,7 +455,7 @@ mod tests {
                 for number in stream.unit(kind, awake, late) {
                     prop_assert!(number > last);
                     let gap = (last + 1..number).all(|n| matches!(kinds[n as usize], 'b' | 'l'));
-                    prop_assert!(gap || kinds[number as usize] == 'K' || last == -1, "{last} to {number}");
+                    prop_assert!(gap || matches!(kinds[number as usize], 'K' | 'T') || last == -1, "{last} to {number}");
                     (last, decoded) = (number, decoded + 1);
                 }
                 left_out += stream.outcome.left_out + stream.outcome.torn;

@@ -254,6 +254,7 @@ impl Rtsp {
             last_unit: now,
             undecoded: None,
             key_fed: false,
+            owes_sets: true,
             keyless: false,
             encoding,
             origin: self.origin.clone(),
@@ -292,6 +293,8 @@ struct Opened {
     undecoded: Option<(u64, Moment)>,
     /// The decoder has had a key frame; before that there is nothing that it could show.
     key_fed: bool,
+    /// The decoder has not had the parameter sets as they are now.
+    owes_sets: bool,
     /// It was said that the stream has no key frames.
     keyless: bool,
     encoding: Encoding,
@@ -310,7 +313,9 @@ impl Units {
         let Waited::Packet(packet) = waited else { return Ok(None) };
         opened.last_unit = opened.origin.clock.now();
         let at = ticks(packet.timestamp().elapsed(), opened.clock_rate());
-        Ok(Some((opened.unit_of(packet), Duration::from_micros(u64::try_from(at).unwrap_or(0)))))
+        let (unit, now) = (opened.unit_of(packet), opened.last_unit);
+        let unit = opened.with_sets(unit, now);
+        Ok(Some((unit, Duration::from_micros(u64::try_from(at).unwrap_or(0)))))
     }
 }
 
@@ -353,16 +358,32 @@ impl Opened {
         self.units += 1;
         let (stamp, torn) = (packet.timestamp().elapsed(), packet.loss() > 0);
         let (idr, unneeded) = (packet.is_random_access_point(), packet.is_disposable());
-        let mut data = packet.into_data();
+        self.owes_sets |= packet.has_new_parameters();
+        let data = packet.into_data();
         let role = match self.encoding {
             Encoding::Video(Codec::H265) => h26x::role(&data, &mut self.sub_layers),
             _ => Role { key: idr, leading: false, unneeded },
         };
-        if role.key && !idr {
-            // The library takes parameter sets out of the stream, and puts them before IDR pictures only.
-            data.splice(0..0, self.parameter_sets().iter().copied());
+        let Role { key, leading, unneeded: disposable } = role;
+        Unit { data, number, stamp, key, bare: !idr, anew: false, disposable, leading, torn }
+    }
+
+    /// The library takes parameter sets out of the stream, and puts them before IDR pictures only; some cameras send none
+    /// after the first. So they are put before other key frames, and before whatever else comes first.
+    fn with_sets(&mut self, mut unit: Unit, now: Moment) -> Unit {
+        let Encoding::Video(codec) = self.encoding else { return unit };
+        if !unit.bare {
+            self.owes_sets = false;
+            return unit;
         }
-        Unit { data, number, stamp, key: role.key, disposable: role.unneeded, leading: role.leading, torn }
+        // From the middle on, a decoder of H.265 shows what it made up; one of H.264 shows nothing of it.
+        let begins = codec == Codec::H264 || self.key_fed || self.thrift.is_keyless(now);
+        if unit.key || self.owes_sets && begins {
+            let anew: &[u8] = if unit.anew && codec == Codec::H265 { &h26x::END_OF_SEQUENCE } else { &[] };
+            unit.data = [anew, &self.parameter_sets(), &unit.data].concat();
+            self.owes_sets = false;
+        }
+        unit
     }
 
     /// As they are now; empty where there are none.
@@ -421,14 +442,15 @@ impl Opened {
 
     /// Gives the decoder the next unit that is due; false if there is none.
     fn feed(&mut self) -> Result<bool, Fault> {
+        let now = self.origin.clock.now();
         let Some(unit) = self.thrift.next() else { return Ok(false) };
+        let unit = self.with_sets(unit, now);
         self.key_fed |= unit.key;
         self.key_waits = unit.key.then_some(unit.number);
         self.stamps.push_back((unit.number, unit.stamp));
         if self.stamps.len() > MOST_STAMPS {
             self.stamps.pop_front();
         }
-        let now = self.origin.clock.now();
         let (fed, since) = self.undecoded.unwrap_or((0, now));
         self.undecoded = Some((fed + 1, since));
         if !self.decoder.send(unit) {
