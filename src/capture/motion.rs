@@ -34,12 +34,16 @@ const LEAST_NOISE: f32 = 1.5;
 /// A changed cell counts if so many of it and its eight neighbours have changed.
 const TOGETHER: usize = 4;
 /// So many of those are motion; where rain or snow lets some come together by chance all the time, more: so many times
-/// as many as usual, but never more than a vehicle has whose plate is just high enough to be read.
+/// as many as usual, but never more than a vehicle has whose plate is just high enough to be read, nor more than this part
+/// of the cells that count. What is as large as a vehicle teaches nothing of chance.
 const ENOUGH: f32 = 2.0;
 const BEYOND_CHANCE: f32 = 8.0;
 const VEHICLE: f32 = 10.0;
+const MOST_OF_COUNTING: f32 = 0.25;
 /// How slowly the usual number follows, in seconds.
 const CHANCE_FOLLOWS: f32 = 30.0;
+/// A look after a longer pause counts no more than this many seconds.
+const LONGEST_STEP: f32 = 2.0;
 /// If more than this share changed, another light or another view is learnt at once.
 const ALL_ANEW: f32 = 0.6;
 /// Added to luma before ratios are taken, so that black cells say little about the light.
@@ -54,12 +58,16 @@ pub(super) struct Gate {
     ratios: Vec<f32>,
     /// Cells that change together at a glance, usually.
     by_chance: f32,
+    /// More than so many are never asked for.
+    most: f32,
     last: Option<Moment>,
 }
 
 impl Gate {
     pub(super) fn new(settings: Settings) -> Self {
+        let counting = settings.counts.iter().filter(|counts| **counts).count() as f32;
         Self {
+            most: (counting * MOST_OF_COUNTING).clamp(ENOUGH, VEHICLE),
             settings,
             usual: vec![0.0; CELLS],
             noise: vec![LEAST_NOISE; CELLS],
@@ -87,8 +95,11 @@ impl Gate {
             changed_cells += usize::from(*changed);
         }
         let (solid, seconds) = (self.solid_cells() as f32, at.since(last).as_secs_f32());
-        let moves = solid >= (ENOUGH + BEYOND_CHANCE * self.by_chance).min(VEHICLE);
-        self.by_chance += (solid.min(VEHICLE) - self.by_chance) * (1.0 - (-seconds / CHANCE_FOLLOWS).exp());
+        let moves = solid >= (ENOUGH + BEYOND_CHANCE * self.by_chance).min(self.most);
+        if solid < self.most {
+            let step = seconds.min(LONGEST_STEP);
+            self.by_chance += (solid - self.by_chance) * (1.0 - (-step / CHANCE_FOLLOWS).exp());
+        }
         if changed_cells as f32 > ALL_ANEW * CELLS as f32 {
             self.learn_anew(glance);
             return moves;
@@ -263,6 +274,32 @@ mod tests {
                 brighter(&mut glance.cells[y * COLUMNS + x], if dice(n, 7) < 500 { 40 } else { -10 });
             }
         });
+    }
+
+    #[test]
+    fn a_large_vehicle_hides_no_small_one_that_comes_after_it() {
+        let few = |columns: std::ops::Range<usize>, rows: std::ops::Range<usize>| Settings {
+            counts: (0..CELLS)
+                .map(|i| columns.contains(&(i % COLUMNS)) && rows.contains(&(i / COLUMNS)))
+                .collect(),
+            ..Settings::default()
+        };
+        for settings in [Settings::default(), few(30..34, 20..23)] {
+            let (mut gate, from) = settled(settings, 2.0);
+            let mut see = |n: u64, vehicle, small: bool| {
+                let mut glance = glance(from + n, 1.0, 2.0, vehicle);
+                for (x, y) in (30..33).flat_map(|x| (20..22).map(move |y| (x, y))).filter(|_| small) {
+                    glance.cells[y * COLUMNS + x] = 240;
+                }
+                gate.see(&glance, Moment::from_micros((from + n) * 500_000))
+            };
+            (0..20).for_each(|n| {
+                see(n, Some((10 + 2 * n as usize, 18)), false);
+            });
+            let alarms = (20..60).filter(|n| see(*n, None, false)).count();
+            assert!(alarms <= 1, "{alarms} alarms in an empty street");
+            assert!(see(60, None, true), "six cells, twenty seconds later");
+        }
     }
 
     #[test]
