@@ -9,7 +9,7 @@ use super::{
     h26x::Codec,
     rtsp::{Encoding, Rtsp},
 };
-use crate::shutdown::Stop;
+use crate::{clock::Clock, shutdown::Stop};
 
 /// Key frames further apart than this make a camera slow to wake and slow to recover; see `advice`.
 const FAR: Duration = Duration::from_millis(2_500);
@@ -24,23 +24,26 @@ pub struct Habits {
     key_every: Option<Duration>,
 }
 
-/// Looks at what a camera sends, until two key frames have come, but no longer than `most`.
-pub fn of(camera: &mut Rtsp, most: Duration, stop: &Stop) -> Result<Habits, CaptureError> {
+/// Looks at what a camera sends, until two key frames have come, but no longer than `most`: by the camera's clock, and by
+/// ours.
+pub fn of(camera: &mut Rtsp, most: Duration, clock: &dyn Clock, stop: &Stop) -> Result<Habits, CaptureError> {
     let (mut units, encoding) = camera.open_units(stop)?;
+    let opened = clock.now();
     let mut habits = Habits { encoding, bytes: 0, span: Duration::ZERO, key_every: None };
     let (mut first, mut key) = (None, None);
     while let Some((unit, at)) = units.next(stop)? {
         habits.span = at.saturating_sub(*first.get_or_insert(at));
-        habits.bytes += unit.data.len() as u64;
         if unit.key
             && let Some(before) = key.replace(at)
         {
             habits.key_every = Some(at.saturating_sub(before));
         }
         let is_known = habits.key_every.is_some() && habits.span >= Duration::from_secs(1);
-        if is_known || habits.span >= most {
+        if is_known || habits.span >= most || clock.now().since(opened) >= most {
             break;
         }
+        // What came in the time up to the last one.
+        habits.bytes += unit.data.len() as u64;
     }
     Ok(habits)
 }

@@ -22,7 +22,7 @@ use super::{
     h26x::H26x,
     rtsp::{Encoding, Rtsp},
 };
-use crate::{frame::convert, shutdown::Stop};
+use crate::{clock::Clock, frame::convert, shutdown::Stop};
 
 /// Stamps of the file: 90 kHz, as cameras count.
 const BASE: Rational = Rational(1, 90_000);
@@ -50,9 +50,11 @@ pub fn network(
     camera: &mut Rtsp,
     span: Duration,
     name: &Path,
+    clock: &dyn Clock,
     stop: &Stop,
 ) -> Result<Recorded, CaptureError> {
     let (mut units, encoding) = camera.open_units(stop)?;
+    let opened = clock.now();
     let mut clip = Clip::new(match encoding {
         Encoding::Video(_) => name.with_extension("ts"),
         Encoding::Jpeg => name.with_extension("mkv"),
@@ -66,10 +68,15 @@ pub fn network(
     };
     let (mut first, mut broke) = (None, None);
     while let Some((unit, at)) = clip.or_break(units.next(stop), &mut broke)? {
+        // By our clock, too: a camera's may stand still.
+        let elapsed = clock.now().since(opened);
+        if elapsed > NO_KEY + span * 2 {
+            break;
+        }
         let since = at.saturating_sub(*first.get_or_insert(at));
         if !clip.has_begun() {
             if !unit.key {
-                if since > NO_KEY {
+                if since.max(elapsed) > NO_KEY {
                     let words = "has sent no key frame for a minute; set its I-frame interval to 1 or 2 s";
                     return Err(CaptureError::new(name.display(), Fault::Connection(words.to_owned())));
                 }

@@ -144,6 +144,10 @@ fn show(frame: &Frame, plates: &[Sighting], texts: bool, path: &Path) -> anyhow:
     // A plate's text is personal data; its box is not.
     let shown: Vec<_> = if texts { plates.to_vec() } else { hidden.collect() };
     annotate::paint(&mut picture, &shown);
+    // What is no file of its own is written into.
+    if std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file()) {
+        return annotate::save(&picture, path);
+    }
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);

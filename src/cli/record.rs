@@ -50,7 +50,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         }
         Source::Rtsp { .. } => {
             let mut rtsp = daemon::network_camera(&camera, origin).map_err(anyhow::Error::msg)?;
-            record::network(&mut rtsp, args.span, &name, &stop)?
+            record::network(&mut rtsp, args.span, &name, clock.as_ref(), &stop)?
         }
         Source::V4l2 { .. } => {
             let mut source = daemon::camera_source(&camera, origin).map_err(anyhow::Error::msg)?;

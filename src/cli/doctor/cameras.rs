@@ -205,14 +205,14 @@ fn stream(camera: &config::Camera, clock: &Arc<dyn Clock>) -> anyhow::Result<Fin
     let mut rtsp = daemon::network_camera(camera, origin).map_err(anyhow::Error::msg)?;
     let (_trigger, stop) = shutdown();
     let what = "stream";
-    Ok(match habits::of(&mut rtsp, HABITS, &stop) {
+    Ok(match habits::of(&mut rtsp, HABITS, clock.as_ref(), &stop) {
         Ok(habits) => {
             let advice = habits.advice().map(str::to_owned);
             let verdict = if advice.is_some() { Verdict::Doubtful } else { Verdict::Good };
             Finding { verdict, what, detail: format!("{}: {habits}", camera.id), advice }
         }
         Err(error) => {
-            let detail = format!("{}: it could not be opened a second time: {error}", camera.id);
+            let detail = format!("{}: what it sends could not be looked at: {error}", camera.id);
             Finding { verdict: Verdict::Doubtful, what, detail, advice: None }
         }
     })
