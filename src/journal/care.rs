@@ -14,7 +14,7 @@ use std::{
 
 use flate2::{Compression, bufread::GzDecoder, write::GzEncoder};
 use rusqlite::{
-    Connection, OpenFlags, TransactionBehavior,
+    Connection, ErrorCode, OpenFlags, TransactionBehavior,
     backup::{Backup, StepResult},
 };
 
@@ -168,18 +168,23 @@ fn copy_into(source: &Connection, path: &Path, copy: &Path, pace: &mut Pace) -> 
     File::open(copy).and_then(|file| file.sync_all()).map_err(at(copy))
 }
 
-/// Puts a backup in the place of the journal at `path`, brought to the form of this program if an older one made it, and
-/// owned by whom the journal was. What was there is kept beside it; its name is returned. Refused while a daemon runs on it.
+/// Puts a backup in the place of the journal at `path`, brought to the form of this program if an older one made it. What
+/// was there is kept beside it; its name is returned. Refused while a daemon runs on it. Root does this as whom the
+/// journal's folder belongs to: so what is made is the service's own, and a link in its folder leads to nothing of root's.
 pub fn restore(backup: &Path, path: &Path, now: jiff::Timestamp) -> Result<Option<PathBuf>> {
+    let packed = File::open(backup).map_err(at(backup))?;
+    as_owner(file::folder_of(path), || put_back(packed, backup, path, now))?
+}
+
+fn put_back(packed: File, backup: &Path, path: &Path, now: jiff::Timestamp) -> Result<Option<PathBuf>> {
     let _lock = file::lock_for(path).map_err(|why| CareError::InUse { path: path.to_owned(), why })?;
     let fresh = beside(path, ".restored");
     discard(&fresh);
-    let made = unpack(backup, &fresh, &mut Pace::free()).and_then(|()| {
-        renew(&fresh).map_err(|why| CareError::NoBackup { path: backup.to_owned(), why: why.to_string() })?;
+    let made = unpack_from(packed, backup, &fresh, &mut Pace::free()).and_then(|()| {
+        renew(&fresh, backup)?;
         let health = verify(&fresh)?;
         if health.is_sound() {
-            hand_over(&fresh, path)?;
-            return hand_over(&beside(path, ".lock"), path);
+            return Ok(());
         }
         let why = format!("this backup is not sound: {}", first_fault(&health));
         Err(CareError::NoBackup { path: backup.to_owned(), why })
@@ -203,27 +208,57 @@ pub fn restore(backup: &Path, path: &Path, now: jiff::Timestamp) -> Result<Optio
     Ok(kept)
 }
 
-/// What an older amslpr wrote in today's form, as the daemon does it when it starts.
-fn renew(fresh: &Path) -> std::result::Result<(), schema::SchemaError> {
+/// What an older amslpr wrote in today's form, as the daemon does it when it starts; one file, without a log beside it.
+fn renew(fresh: &Path, backup: &Path) -> Result<()> {
+    let failed = |error| CareError::Sqlite { path: fresh.to_owned(), error };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut db = Connection::open_with_flags(fresh, flags)?;
-    schema::renew(&mut db)
+    let mut db = Connection::open_with_flags(fresh, flags).map_err(failed)?;
+    schema::renew(&mut db).map_err(|why| match why {
+        schema::SchemaError::Sqlite(error) if !is_no_database(&error) => failed(error),
+        schema::SchemaError::Early => {
+            let why =
+                "it was made before amslpr's first release, in a form that is not read any more".to_owned();
+            CareError::NoBackup { path: backup.to_owned(), why }
+        }
+        why => CareError::NoBackup { path: backup.to_owned(), why: why.to_string() },
+    })?;
+    db.query_row("PRAGMA journal_mode = DELETE", [], |_| Ok(())).map_err(failed)?;
+    db.close().map_err(|(_, error)| failed(error))
 }
 
-/// Root restores for the service: what it makes belongs to whom the journal belongs, or the folder where there is none.
-fn hand_over(made: &Path, path: &Path) -> Result<()> {
+fn is_no_database(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt))
+}
+
+/// Works as whom the folder belongs to, if root asks: in a thread that gives up all other rights first.
+fn as_owner<T: Send>(folder: &Path, work: impl FnOnce() -> T + Send) -> Result<T> {
     use std::os::unix::fs::MetadataExt as _;
-    let owner =
-        std::fs::metadata(path).or_else(|_| std::fs::metadata(file::folder_of(path))).map_err(at(path))?;
-    let is_root_s = std::fs::metadata(made).is_ok_and(|made| made.uid() == 0);
-    if !is_root_s || owner.uid() == 0 {
-        return Ok(());
+    let owner = std::fs::metadata(folder).map_err(at(folder))?;
+    if owner.uid() == 0 || !rustix::process::geteuid().is_root() {
+        return Ok(work());
     }
-    std::os::unix::fs::chown(made, Some(owner.uid()), Some(owner.gid())).map_err(at(made))
+    let (uid, gid) =
+        (rustix::process::Uid::from_raw(owner.uid()), rustix::process::Gid::from_raw(owner.gid()));
+    let become_owner = || -> rustix::io::Result<()> {
+        rustix::thread::set_thread_groups(&[])?;
+        rustix::thread::set_thread_res_gid(gid, gid, gid)?;
+        rustix::thread::set_thread_res_uid(uid, uid, uid)
+    };
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| become_owner().map(|()| work()));
+        match worker.join() {
+            Ok(done) => done.map_err(|error| at(folder)(error.into())),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 fn unpack(backup: &Path, fresh: &Path, pace: &mut Pace) -> Result<()> {
-    let source = BufReader::with_capacity(1 << 16, File::open(backup).map_err(at(backup))?);
+    unpack_from(File::open(backup).map_err(at(backup))?, backup, fresh, pace)
+}
+
+fn unpack_from(packed: File, backup: &Path, fresh: &Path, pace: &mut Pace) -> Result<()> {
+    let source = BufReader::with_capacity(1 << 16, packed);
     let mut target = create(fresh)?;
     let mut moved = Box::new(source) as Box<dyn Read>;
     if is_compressed(backup) {

@@ -3,6 +3,7 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{Read, Seek, Write},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
     sync::mpsc::RecvTimeoutError,
 };
@@ -124,6 +125,8 @@ fn lock(path: &Path, folder: &Path) -> Result<Lock, Why> {
     let unwritable = |error| Why::Unwritable { folder: folder.to_owned(), error };
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
+    // What lies behind a link is not ours to write into.
+    options.custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed());
     let mut file = match options.open(beside(path, ".lock")) {
         // No room for another name: the folder itself is held.
         Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {

@@ -1,6 +1,9 @@
 //! Passages that fit a filter: out of the index, and out of the newest facts, which it does not hold yet.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap},
+};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use rusqlite::{Connection, Row};
@@ -36,22 +39,23 @@ pub(super) fn list(db: &Connection, tail: &mut Tail, filter: &Filter, most: usiz
     // One view of the journal, whatever is recorded and indexed meanwhile.
     let db = db.unchecked_transaction()?;
     let mut found: Vec<Record> = Vec::new();
-    let mut enough = Enough { limit, oldest: None };
-    for entry in tail.newest(&db, filter)? {
-        if enough.is_reached(found.len(), entry.began) {
-            break;
-        }
-        found.extend(record(&db, entry.nr)?.filter(|record| fits(record, filter)));
-    }
-    for_each_indexed(&db, filter, |nr, began| {
-        if enough.is_reached(found.len(), began) {
+    let mut enough = Enough { limit, newest: BinaryHeap::new() };
+    let mut take = |nr: u64, began: i64| -> Result<bool> {
+        if enough.is_reached(began) {
             return Ok(false);
         }
         if let Some(record) = record(&db, nr)?.filter(|record| fits(record, filter)) {
+            enough.count(began);
             found.push(record);
         }
         Ok(true)
-    })?;
+    };
+    for entry in tail.newest(&db, filter)? {
+        if !take(entry.nr, entry.began)? {
+            break;
+        }
+    }
+    for_each_indexed(&db, filter, take)?;
     found.sort_by_key(|record| Reverse((record.passage.began, record.passage.id)));
     found.truncate(limit);
     Ok(found)
@@ -193,18 +197,23 @@ fn for_each_indexed(
 /// When there is no need to look further: what comes is older than all that is wanted.
 struct Enough {
     limit: usize,
-    oldest: Option<i64>,
+    /// When the newest that fit began, as many as are wanted.
+    newest: BinaryHeap<Reverse<i64>>,
 }
 
 impl Enough {
-    /// `found` passages fit so far; the next began at `began`, as did all behind it or earlier.
-    fn is_reached(&mut self, found: usize, began: i64) -> bool {
-        if found < self.limit {
-            self.oldest = Some(self.oldest.map_or(began, |oldest| oldest.min(began)));
-            return false;
+    /// The next began at `began`, as did all behind it or earlier. Those that began in the same microsecond as the last
+    /// one that is wanted are put in order by their id.
+    fn is_reached(&self, began: i64) -> bool {
+        self.newest.len() >= self.limit && self.newest.peek().is_none_or(|Reverse(oldest)| began < *oldest)
+    }
+
+    /// One that fits.
+    fn count(&mut self, began: i64) {
+        self.newest.push(Reverse(began));
+        if self.newest.len() > self.limit {
+            self.newest.pop();
         }
-        // Those that began in the same microsecond as the last one are put in order by their id.
-        self.oldest.is_none_or(|oldest| began < oldest)
     }
 }
 

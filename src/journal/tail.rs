@@ -1,7 +1,7 @@
 //! The newest facts, which the index does not hold yet, as a reader remembers them from question to question: what the
 //! index would say of them. Facts never change, so each is looked at once.
 //!
-//! Only what a vehicle's plate was can be erased meanwhile: whoever goes by the plate looks at the fact itself, too.
+//! Plates are not remembered: they may be erased meanwhile. Whoever asks for one looks at the facts themselves.
 
 use rusqlite::Connection;
 
@@ -10,9 +10,12 @@ use super::{
     cells::parse_direction,
     facts::{STORED, stored},
     index,
-    reader::{Filter, PlateFilter, Why},
+    reader::{Filter, Why},
 };
 use crate::passage::Direction;
+
+/// Room for so many is kept.
+const MOST_IDLE: usize = 4_096;
 
 #[derive(Debug, Default)]
 pub(super) struct Tail {
@@ -29,11 +32,10 @@ pub(super) struct Entry {
     pub began: i64,
     pub direction: Option<Direction>,
     camera: String,
-    plate: Option<String>,
 }
 
 impl Tail {
-    /// Those that seem to fit, newest first, as the journal stands in this transaction.
+    /// Those that fit but for their plates, newest first, as the journal stands in this transaction.
     pub(super) fn newest(&mut self, db: &Connection, filter: &Filter) -> Result<Vec<&Entry>, Why> {
         self.follow(db)?;
         let mut fitting: Vec<&Entry> = self.entries.iter().filter(|entry| entry.may_fit(filter)).collect();
@@ -56,17 +58,19 @@ impl Tail {
         let sql = format!("SELECT {STORED} FROM facts WHERE nr > ?1 AND kind = ?2 ORDER BY nr");
         let mut query = db.prepare_cached(&sql)?;
         let mut rows = query.query((self.seen.max(indexed), body::CLOSED))?;
+        let mut new = Vec::new();
         while let Some(row) = rows.next()? {
             let fact = stored(row)?;
             let known = fact.entry().map_err(|error| Why::Body { nr: fact.nr, error })?;
-            self.entries.extend(known.map(|entry| Entry {
+            new.extend(known.map(|entry| Entry {
                 nr: fact.nr,
                 began: entry.began,
                 direction: entry.direction.as_deref().and_then(parse_direction),
                 camera: entry.camera,
-                plate: entry.plate,
             }));
         }
+        self.entries.extend(new);
+        self.entries.shrink_to(MOST_IDLE);
         self.seen = last;
         Ok(())
     }
@@ -74,15 +78,10 @@ impl Tail {
 
 impl Entry {
     fn may_fit(&self, filter: &Filter) -> bool {
-        let plate = self.plate.as_deref();
         filter.since.is_none_or(|since| self.began >= since.as_microsecond())
             && filter.until.is_none_or(|until| self.began < until.as_microsecond())
             && filter.camera.as_ref().is_none_or(|camera| self.camera == camera.as_str())
             && filter.after.is_none_or(|after| self.began <= after.began.as_microsecond())
-            && filter.plate.as_ref().is_none_or(|wanted| match wanted {
-                PlateFilter::Exactly(text) => plate == Some(text.as_str()),
-                PlateFilter::StartsWith(text) => plate.is_some_and(|plate| plate.starts_with(text.as_str())),
-            })
     }
 }
 

@@ -218,8 +218,8 @@ fn a_backup_of_an_older_form_is_brought_to_today_s() {
 }
 
 #[test]
-fn what_root_restores_belongs_to_whom_the_journal_belongs() {
-    use std::os::unix::fs::{MetadataExt as _, chown};
+fn what_root_restores_belongs_to_whom_the_folder_belongs_and_a_link_there_leads_nowhere() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
     let folder = tempfile::tempdir().unwrap();
     let (path, backup) = (folder.path().join("journal.db"), folder.path().join("copy.db"));
     let journal = open(&path);
@@ -227,13 +227,26 @@ fn what_root_restores_belongs_to_whom_the_journal_belongs() {
     assert_eq!(journal.close(SOON), 0);
     back_up(&path, &backup, &mut Pace::free()).unwrap();
     // Only root can give files away; to anybody else all belongs to the one who asks.
-    let owner =
-        chown(&path, Some(65_534), Some(65_534)).map_or(std::fs::metadata(&path).unwrap().uid(), |()| 65_534);
-    std::fs::remove_file(folder.path().join("journal.db.lock")).unwrap();
-    restore(&backup, &path, jiff::Timestamp::UNIX_EPOCH).unwrap();
-    for name in ["journal.db", "journal.db.lock"] {
-        assert_eq!(std::fs::metadata(folder.path().join(name)).unwrap().uid(), owner, "{name}");
+    let mine = std::fs::metadata(&path).unwrap().uid();
+    let owner = chown(folder.path(), Some(65_534), Some(65_534)).map_or(mine, |()| 65_534);
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let _ = chown(file.unwrap().path(), Some(65_534), Some(65_534));
     }
+    let lock = folder.path().join("journal.db.lock");
+    std::fs::remove_file(&lock).unwrap();
+    restore(&backup, &path, jiff::Timestamp::UNIX_EPOCH).unwrap();
+    for file in [&path, &lock] {
+        assert_eq!(std::fs::metadata(file).unwrap().uid(), owner, "{}", file.display());
+    }
+    // Somebody else's file behind the lock's name.
+    let precious = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(precious.path(), "precious").unwrap();
+    std::fs::set_permissions(precious.path(), std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::remove_file(&lock).unwrap();
+    symlink(precious.path(), &lock).unwrap();
+    let refusal = restore(&backup, &path, jiff::Timestamp::MAX).unwrap_err().to_string();
+    assert_eq!(std::fs::read_to_string(precious.path()).unwrap(), "precious", "{refusal}");
+    assert_eq!(std::fs::metadata(precious.path()).unwrap().uid(), mine);
 }
 
 #[test]
