@@ -295,6 +295,34 @@ fn a_thread_that_stands_still_is_named_and_the_watchdog_is_not_fed_until_it_move
 }
 
 #[test]
+fn a_trace_shows_what_every_stage_does_with_each_frame() {
+    let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/config/demo/drive-by.mp4");
+    let site = Site::new(&format!("[[camera]]\nname = \"lane\"\n[camera.replay]\npath = \"{demo}\"\n"));
+    let out = site.path("trace.json");
+    let trace = || {
+        let command = ["trace", out.to_str().unwrap(), "--for", "3s"];
+        let output = site.output(&command);
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+        )
+    };
+    let (done, words) = trace();
+    assert!(!done && words.contains("is the daemon running?"), "{words}");
+    let _daemon = site.start();
+    site.hear("READY=1");
+    let (done, words) = trace();
+    assert!(done && words.contains("frames looked at") && words.contains("detect"), "{words}");
+    let events: Vec<Value> = serde_json::from_str(&fs::read_to_string(&out).unwrap()).unwrap();
+    let of = |stage: &str| events.iter().filter(|event| event["name"] == stage).count();
+    for stage in ["capture", "decode", "prepare", "detect", "track", "vote"] {
+        assert!(of(stage) >= 2, "{stage}: {}", of(stage));
+    }
+    let lane = |event: &&Value| event["args"]["name"].as_str().is_some_and(|name| name.contains("lane"));
+    assert!(events.iter().any(|event| lane(&event) && event["ph"] == "M"), "the camera's threads are named");
+}
+
+#[test]
 fn a_password_that_is_missing_keeps_one_camera_from_being_opened_and_no_command_from_working() {
     let locked = "[[camera]]\nname = \"locked\"\n[camera.rtsp]\nurl = \"rtsp://127.0.0.1:9/x\"\nusername = \"u\"\n\
                   password = { credential = \"amslpr.not-there\" }\n";

@@ -70,6 +70,9 @@ _amslpr() {
             amslpr,status)
                 cmd="amslpr__subcmd__status"
                 ;;
+            amslpr,trace)
+                cmd="amslpr__subcmd__trace"
+                ;;
             amslpr__subcmd__bench,capacity)
                 cmd="amslpr__subcmd__bench__subcmd__capacity"
                 ;;
@@ -243,6 +246,9 @@ _amslpr() {
                 ;;
             amslpr__subcmd__help,status)
                 cmd="amslpr__subcmd__help__subcmd__status"
+                ;;
+            amslpr__subcmd__help,trace)
+                cmd="amslpr__subcmd__help__subcmd__trace"
                 ;;
             amslpr__subcmd__help__subcmd__bench,capacity)
                 cmd="amslpr__subcmd__help__subcmd__bench__subcmd__capacity"
@@ -437,7 +443,7 @@ _amslpr() {
 
     case "${cmd}" in
         amslpr)
-            opts="-h -V --help --version read run status passages journal maintain explain plates check config doctor aim record replay gate eval bench help"
+            opts="-h -V --help --version read run status trace passages journal maintain explain plates check config doctor aim record replay gate eval bench help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1531,7 +1537,7 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__help)
-            opts="read run status passages journal maintain explain plates check config doctor aim record replay gate eval bench help"
+            opts="read run status trace passages journal maintain explain plates check config doctor aim record replay gate eval bench help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2203,6 +2209,20 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__help__subcmd__status)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__help__subcmd__trace)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -3072,6 +3092,32 @@ _amslpr() {
             fi
             case "${prev}" in
                 --watch)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --socket)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__trace)
+            opts="-h -V --for --config --socket --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --for)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -29,6 +29,7 @@ pub mod report;
 pub mod run;
 mod stages;
 pub mod status;
+pub mod trace;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -79,6 +80,8 @@ enum Command {
     Run(run::Args),
     /// Say how the running daemon is doing.
     Status(status::Args),
+    /// Write what every stage does for a while into a file for Perfetto or Chrome, and say which frames took longest.
+    Trace(trace::Args),
     /// List the passages that the journal holds, newest first.
     Passages(passages::Args),
     /// Look after the journal: verify, back up, restore, export, erase a plate.
@@ -124,6 +127,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, allocator: Allocator) -> Ex
         Command::Read(args) => read::run(&args),
         Command::Run(args) => run::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Trace(args) => trace::run(&args),
         Command::Passages(args) => passages::run(&args),
         Command::Journal(args) => journal::run(&args),
         Command::Maintain(args) => maintain::run(&args),

@@ -135,10 +135,15 @@ fn page(report: &Value) -> String {
     let uptime = Duration::from_secs(report["uptime_s"].as_u64().unwrap_or(0));
     say("daemon", format!("{}, up {}", word(&report["version"]), span(uptime)));
     for camera in list(&report["cameras"]) {
+        let lost = [("dropped", "for want of buffers"), ("broken", "not decodable"), ("reopened", "times")]
+            .iter()
+            .filter(|(what, _)| camera[what].as_u64().is_some_and(|count| count > 0))
+            .map(|(what, how)| format!(", {what} {} {how}", camera[what]));
+        let lost: String = lost.collect();
         say(
             "camera",
             format!(
-                "{}: {}, {} a second, {} frames, {} looked at in {} ms each, {} reads, {} passages",
+                "{}: {}, {} a second, {} frames, {} looked at in {} ms each, {} reads, {} passages{lost}",
                 word(&camera["name"]),
                 word(&camera["state"]),
                 word(&camera["fps"]),
@@ -244,7 +249,7 @@ mod tests {
     fn a_report_is_put_into_words_whatever_is_missing_in_it() {
         let report = json!({
             "verdict": "degraded", "problems": ["camera yard is being reopened"], "version": "1.2.3", "uptime_s": 93_784,
-            "cameras": [{"name": "yard", "state": "retrying", "frames": 7, "look_ms": 31.4}],
+            "cameras": [{"name": "yard", "state": "retrying", "frames": 7, "look_ms": 31.4, "broken": 3, "dropped": 0}],
             "engines": [{
                 "task": "detect", "preferred": "hailo", "now": "cpu", "failed_over": true,
                 "skipped": [{"engine": "onnxruntime", "why": "there is none"}],
@@ -255,7 +260,7 @@ mod tests {
         for line in [
             "verdict    degraded\n           camera yard is being reopened\n",
             "daemon     1.2.3, up 1 d 2 h\n",
-            "camera     yard: retrying, - a second, 7 frames, - looked at in 31 ms each, - reads, - passages\n",
+            "camera     yard: retrying, - a second, 7 frames, - looked at in 31 ms each, - reads, - passages, broken 3 not decodable\n",
             "gate       main: idle, opened 2 times, refused -, failed -\n",
             "engine     detect: cpu, standing in for hailo\n           not onnxruntime: there is none\n",
             "broker     -\n",

@@ -12,11 +12,12 @@ use super::{
     commands,
     control::{
         serve::{Caller, Control},
-        words::{self, Reply, Request},
+        words::{self, Reply, Request, TraceStep},
     },
     gates::{Doors, Opening},
     health::Health,
     sinks::Sinks,
+    trace::Recorder,
 };
 use crate::{
     clock::Clock,
@@ -62,11 +63,13 @@ pub(super) fn listen(
     doors: Doors,
     sinks: Sinks,
     questions: Questions,
+    recorder: Arc<Recorder>,
     clock: Arc<dyn Clock>,
 ) -> Option<Control> {
     let handler = Arc::new(move |request: Request, caller: Caller| match request {
         Request::GateOpen { gate, reason, name } => open_gate(&doors, &sinks, caller, &gate, &reason, name),
         Request::Status => status(&questions),
+        Request::Trace { step } => trace(&recorder, step),
     });
     match Control::start(socket, handler, clock) {
         Ok(control) => Some(control),
@@ -91,6 +94,22 @@ fn status(questions: &Questions) -> Reply {
         Ok(Ok(report)) => Reply { report: Some(report), ..Reply::done("") },
         Ok(Err(why)) => Reply::refused(format!("the report cannot be written: {why}")),
         Err(_) => Reply::refused("the daemon's main loop does not answer"),
+    }
+}
+
+/// `amslpr trace`.
+fn trace(recorder: &Arc<Recorder>, step: TraceStep) -> Reply {
+    let outcome = match step {
+        TraceStep::Begin => recorder.begin().map(|()| None),
+        TraceStep::Fetch => recorder.fetch().map(Some),
+        TraceStep::End => {
+            recorder.end();
+            Ok(None)
+        }
+    };
+    match outcome {
+        Ok(report) => Reply { report, ..Reply::done("") },
+        Err(why) => Reply::refused(why),
     }
 }
 

@@ -38,6 +38,7 @@ mod screen;
 mod settings;
 mod sinks;
 mod supervisor;
+mod trace;
 mod triggers;
 mod vigil;
 mod wiring;
@@ -216,6 +217,7 @@ impl Steward<'_> {
                 }
                 _ = tick.tick() => {
                     self.feed_watchdog();
+                    self.wired.recorder().tend();
                     // When something changed, too, but never more than once a second.
                     let (presence, broker) = (self.wired.publish_presence(clock.now()), self.wired.broker());
                     let state = broker.map(|broker| (broker.state, broker.denied));
@@ -333,8 +335,8 @@ impl Steward<'_> {
             tracing::debug!(figures, "figures");
         }
         self.wired.publish_health(&health);
-        if self.chronicle.takes(health.verdict, &health.wrong, self.clock.now()) {
-            self.wired.record_health(&health, self.clock.wall());
+        if let Some(left_out) = self.chronicle.takes(health.verdict, &health.wrong, self.clock.now()) {
+            self.wired.record_health(&health, left_out, self.clock.wall());
         }
     }
 

@@ -32,6 +32,7 @@ use super::{
     settings,
     sinks::Sinks,
     supervisor::{Unit, UnitStatus},
+    trace::Recorder,
     triggers::Sleepers,
     vigil::Moving,
 };
@@ -62,6 +63,7 @@ pub(super) struct Wired {
     config: Config,
     /// `None` where the socket cannot be had.
     control: Option<Control>,
+    recorder: Arc<Recorder>,
     gates: Gates,
     eyes: Vec<Eye>,
     /// Those of them that a command may wake.
@@ -146,16 +148,19 @@ impl Wired {
         let list_stats = Arc::clone(keeper.stats());
         let lists = keep_lists(keeper, !journal.is_open(), clock)
             .map_err(cannot_start("the keeper of the lists".to_owned()))?;
+        let recorder = Recorder::new(Arc::clone(clock));
         let control = asked::listen(
             &config.control.socket,
             gates.doors().clone(),
             sinks.clone(),
             questions.clone(),
+            Arc::clone(&recorder),
             Arc::clone(clock),
         );
         let mut wired = Self {
             config: config.clone(),
             control,
+            recorder,
             gates,
             eyes: Vec::new(),
             sleepers: Sleepers::default(),
@@ -425,6 +430,10 @@ impl Wired {
         }
     }
 
+    pub(super) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
     pub(super) const fn trust(&self) -> &WallTrust {
         &self.trust
     }
@@ -453,8 +462,13 @@ impl Wired {
     }
 
     /// Records how the node is doing, from now on.
-    pub(super) fn record_health(&self, health: &Health, at: Timestamp) {
-        let (verdict, problems) = (health.verdict.as_str().to_owned(), health.problems.clone());
+    /// `left_out`: so many changes before this one were too many to be recorded.
+    pub(super) fn record_health(&self, health: &Health, left_out: u64, at: Timestamp) {
+        let (verdict, mut problems) = (health.verdict.as_str().to_owned(), health.problems.clone());
+        if left_out > 0 {
+            problems
+                .push(format!("{left_out} changes before this one were not recorded: there were too many"));
+        }
         self.journal.writer().note_health(HealthChange { at, verdict, problems });
     }
 

@@ -23,4 +23,6 @@ pub use histogram::{BOUNDS, Histogram, Times};
 pub use hits::{HitCounts, Hits};
 pub use meter::{Meter, Metered, Stage};
 pub use window::Window;
+#[cfg(test)]
+pub(crate) use witness::alone;
 pub use witness::{Span, Witness, watch};

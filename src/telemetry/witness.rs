@@ -59,6 +59,13 @@ pub fn watch(witness: Option<Arc<dyn Witness>>) {
     *slot = witness;
 }
 
+/// For tests, which share the process: one that watches at a time.
+#[cfg(test)]
+pub(crate) fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 pub(super) fn tell(span: &Span) {
     if IS_WATCHED.load(Ordering::Relaxed)
         && let Some(witness) = WITNESS.read().unwrap_or_else(PoisonError::into_inner).as_ref()
@@ -88,6 +95,7 @@ mod tests {
 
     #[test]
     fn a_witness_sees_what_is_done_while_it_watches_and_nothing_else() {
+        let _alone = alone();
         let (meter, notes) = (Meter::default(), Arc::new(Notes::default()));
         let span = |us| Span::of(Stage::Vote, Moment::ZERO, Moment::from_micros(us)).for_frame(4711);
         meter.note(&span(1));

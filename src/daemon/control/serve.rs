@@ -221,6 +221,7 @@ mod tests {
             Request::GateOpen { gate, reason, .. } => {
                 Reply::done(format!("{gate} for {reason} by {}", caller.uid))
             }
+            Request::Trace { .. } => Reply::refused("nothing to trace"),
             Request::Status => {
                 Reply { report: Some(serde_json::json!({"long": "x".repeat(100_000)})), ..Reply::done("") }
             }

@@ -21,6 +21,18 @@ pub enum Request {
     },
     /// How everything is, now.
     Status,
+    /// Every piece of work, for a while.
+    Trace { step: TraceStep },
+}
+
+/// How far a trace has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TraceStep {
+    Begin,
+    /// What was seen since the last time.
+    Fetch,
+    End,
 }
 
 /// What came of it, in words.
@@ -29,7 +41,7 @@ pub struct Reply {
     /// It was done.
     pub ok: bool,
     pub text: String,
-    /// The health report, where that was asked for.
+    /// The health report, or a piece of a trace, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<serde_json::Value>,
 }
@@ -65,6 +77,8 @@ mod tests {
         let open = parse(br#"{"do": "gate-open", "gate": "north", "reason": "post"}"#).unwrap();
         assert_eq!(open, Request::GateOpen { gate: "north".into(), reason: "post".into(), name: None });
         assert_eq!(parse(br#"{"do": "status"}"#).unwrap(), Request::Status);
+        let begin = Request::Trace { step: TraceStep::Begin };
+        assert_eq!(parse(br#"{"do": "trace", "step": "begin"}"#).unwrap(), begin);
         for (line, words) in [
             (r#"{"do": "gate-close", "gate": "north"}"#, "unknown variant `gate-close`"),
             (r#"{"do": "gate-open", "gate": "north"}"#, "missing field `reason`"),
