@@ -184,8 +184,9 @@ impl Judge {
             self.learn(sharp, seconds);
         }
         match (frozen, dark, self.blurred.said, moved) {
-            (true, ..) => Condition::Frozen,
+            // Where nothing can be seen, nothing can be seen to change: what is to be done about it is light.
             (_, true, ..) => Condition::Dark,
+            (true, ..) => Condition::Frozen,
             (_, _, true, _) => Condition::Blurred,
             (.., true) => Condition::Moved,
             _ => Condition::Fine,

@@ -103,6 +103,16 @@ fn a_covered_lens_is_dark_a_dirty_one_blurred_and_a_turned_camera_moved() {
 }
 
 #[test]
+fn a_covered_lens_without_a_trace_of_noise_stays_dark() {
+    let mut camera = Camera::new();
+    let black = Scene { light: 0.0, noise: 0.0, ..STREET };
+    assert_eq!(camera.shows(black, 15), Condition::Dark);
+    let words: Vec<_> = (0..60).map(|_| camera.shows(black, 1)).collect();
+    assert!(words.iter().all(|word| *word == Condition::Dark), "{words:?}");
+    assert_eq!(camera.shows(STREET, 20), Condition::Fine);
+}
+
+#[test]
 fn the_day_going_by_is_nothing_to_speak_of() {
     let mut camera = Camera::new();
     for step in 0..40 {
