@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::{Exit, camera, status};
 use crate::{
-    clock::{Clock, SystemClock},
+    clock::{Clock, Moment, SystemClock},
     config,
     daemon::control::{
         ask::ask,
@@ -74,11 +74,11 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         asked(&socket, TraceStep::End)?;
     }
     let told = trace.end().with_context(|| format!("cannot write {}", args.out.display()))?;
-    written?;
-    tell!("{}: {}", args.out.display(), told.summary(args.span))?;
+    tell!("{}: {}", args.out.display(), told.summary(clock.now().since(Moment::ZERO)))?;
     for line in told.slowest() {
         tell!("{line}")?;
     }
+    written.context("the trace ends before its time")?;
     Ok(Exit::Success)
 }
 
