@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, net::TcpListener, sync::Arc, sync::atomic::Orde
 
 use amslpr::{
     capture::{
-        Camera, CameraState, CaptureError, Care, Decode, Delivery, Fault, Origin, Source,
+        Camera, CameraState, CaptureError, Care, Decode, Delivery, Fault, Origin, Source, Stream,
         rtsp::{Credentials, Rtsp, Settings, Transport},
         watch,
     },
@@ -18,7 +18,7 @@ use amslpr::{
     geometry::Size,
     mailbox::{Received, Receiver},
     secret::Secret,
-    shutdown::shutdown,
+    shutdown::{Trigger, shutdown},
 };
 use rtsp_server::{
     LONG, Server,
@@ -144,15 +144,22 @@ fn a_camera_that_goes_and_comes_back_is_opened_again() {
     assert!(took < Duration::from_secs(1), "stopping took {took:?}");
 }
 
+/// Somebody who has been watching a stream for a while: whoever comes now did not see its beginning.
+fn watched(server: &Server, path: &str) -> (Trigger, Box<dyn Stream>) {
+    let (trigger, stop) = shutdown();
+    let mut stream = Rtsp::new(server.settings(path), origin()).open(&stop).unwrap();
+    for _ in 0..30 {
+        stream.next(&stop).unwrap().expect("a camera has no end");
+    }
+    (trigger, stream)
+}
+
 #[test]
 fn key_frames_of_h265_that_are_no_idr_pictures_are_key_frames() {
     // Its encoder makes an IDR picture of the very first one only; who comes later never gets one.
     let Some(server) = Server::start(0) else { return };
+    let _held = watched(&server, "/h265");
     let (_trigger, stop) = shutdown();
-    let mut held = Rtsp::new(server.settings("/h265"), origin()).open(&stop).unwrap();
-    for _ in 0..30 {
-        held.next(&stop).unwrap().expect("a camera has no end");
-    }
     let origin = origin().decoding(Decode::Key);
     let mut late = Rtsp::new(server.settings("/h265"), origin.clone()).open(&stop).unwrap();
     let mut times = Vec::new();
@@ -170,11 +177,7 @@ fn key_frames_of_h265_that_are_no_idr_pictures_are_key_frames() {
 #[test]
 fn a_stream_without_key_frames_is_seen_by_whoever_comes_late() {
     let Some(server) = Server::start(0) else { return };
-    let (_trigger, stop) = shutdown();
-    let mut held = Rtsp::new(server.settings("/h264-refresh"), origin()).open(&stop).unwrap();
-    for _ in 0..30 {
-        held.next(&stop).unwrap().expect("a camera has no end");
-    }
+    let _held = watched(&server, "/h264-refresh");
     let late = frames(server.settings("/h264-refresh"), 40).unwrap();
     assert!(late[30..].iter().all(is_colour_bars));
 }

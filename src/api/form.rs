@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::events::Event;
 use crate::{
+    access::Decision,
     fact::{
         Closed, Decided, Evidence, Fact, ReadSummary,
         gate::{Cause, GateEvent},
@@ -128,8 +129,8 @@ struct GateForm<'a> {
 }
 
 pub(super) fn passage(record: &Record) -> PassageForm<'_> {
-    let marks = Marks { erased: record.erased, clock_unset: record.clock_unset };
-    form(&record.passage, record.decision.as_ref().map(verdict), marks)
+    let form = form(&record.passage, record.decision.as_ref(), record.clock_unset);
+    PassageForm { erased: record.erased, ..form }
 }
 
 pub(super) fn whole<'a>(record: &'a Record, evidence: Option<&'a Evidence>) -> WholePassage<'a> {
@@ -141,14 +142,7 @@ pub(super) fn whole<'a>(record: &'a Record, evidence: Option<&'a Evidence>) -> W
     }
 }
 
-/// What there is to know of a passage beside itself.
-#[derive(Clone, Copy)]
-struct Marks {
-    erased: bool,
-    clock_unset: bool,
-}
-
-fn form<'a>(passage: &'a Passage, decision: Option<Verdict<'a>>, marks: Marks) -> PassageForm<'a> {
+fn form<'a>(passage: &'a Passage, decision: Option<&'a Decision>, clock_unset: bool) -> PassageForm<'a> {
     let whole = |value: f32| value.round() as i64;
     PassageForm {
         id: passage.id.to_string(),
@@ -161,9 +155,9 @@ fn form<'a>(passage: &'a Passage, decision: Option<Verdict<'a>>, marks: Marks) -
         frames: passage.frames,
         tracks: passage.tracks,
         area: passage.best_area.map(|a| [whole(a.x), whole(a.y), whole(a.width), whole(a.height)]),
-        decision,
-        erased: marks.erased,
-        clock: clock(marks.clock_unset),
+        decision: decision.map(verdict),
+        erased: false,
+        clock: clock(clock_unset),
     }
 }
 
@@ -209,11 +203,7 @@ fn decision(decided: &Decided) -> DecisionEvent<'_> {
 fn closing(closed: &Closed) -> PassageEvent<'_> {
     PassageEvent {
         kind: "passage",
-        passage: form(
-            &closed.passage,
-            closed.decision.as_ref().map(verdict),
-            Marks { erased: false, clock_unset: closed.clock_unset },
-        ),
+        passage: form(&closed.passage, closed.decision.as_ref(), closed.clock_unset),
         reads: reads(&closed.reads),
         latency_ms: latency(&closed.passage.receipt, None),
     }

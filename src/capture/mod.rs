@@ -4,7 +4,8 @@
 //! [`CameraStats`]. A [`Source`] knows how to open one camera; a [`Stream`] gives its frames until it breaks or
 //! ends; the [`Camera`] thread opens, delivers, waits and opens again. It glances at each picture: whether anything
 //! moves ([`motion`]), which says how much is worth decoding ([`Attention`]), and whether the picture is sound
-//! ([`condition`]). Finding plates in frames is `detect`'s business.
+//! ([`condition`]). Beside that, for whoever sets a camera up: [`record`] writes a clip of it, [`habits`] says what it
+//! sends. Finding plates in frames is `detect`'s business.
 
 mod attention;
 mod av;

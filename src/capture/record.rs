@@ -70,7 +70,9 @@ pub fn network(
     while let Some((unit, at)) = clip.or_break(units.next(stop), &mut broke)? {
         // By our clock, too: a camera's may stand still.
         let elapsed = clock.now().since(opened);
-        if elapsed > NO_KEY + span * 2 {
+        if clip.has_begun() && elapsed > NO_KEY + span * 2 {
+            let words = "counts its own time so slowly that it has no end; set its clock, or restart it";
+            broke = Some(CaptureError::new(name.display(), Fault::Connection(words.to_owned())));
             break;
         }
         let since = at.saturating_sub(*first.get_or_insert(at));

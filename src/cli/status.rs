@@ -35,6 +35,13 @@ pub struct Args {
     /// Show how long every stage takes.
     #[arg(long)]
     stages: bool,
+    #[command(flatten)]
+    ear: Ear,
+}
+
+/// Where the daemon is asked.
+#[derive(Debug, clap::Args)]
+pub(super) struct Ear {
     /// The main configuration file, which says where the daemon listens.
     #[arg(long, value_name = "FILE", default_value = config::MAIN_FILE)]
     config: PathBuf,
@@ -43,8 +50,14 @@ pub struct Args {
     socket: Option<PathBuf>,
 }
 
+impl Ear {
+    pub(super) fn path(&self) -> PathBuf {
+        self.socket.clone().unwrap_or_else(|| socket(&self.config))
+    }
+}
+
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    let socket = args.socket.clone().unwrap_or_else(|| socket(&args.config));
+    let socket = args.ear.path();
     if let Some(seconds) = args.watch {
         return watch(&socket, Duration::from_secs(seconds));
     }

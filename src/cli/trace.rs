@@ -15,10 +15,9 @@ use std::{
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
-use super::{Exit, camera, status};
+use super::{Exit, camera, status::Ear};
 use crate::{
     clock::{Clock, Moment, SystemClock},
-    config,
     daemon::control::{
         ask::ask,
         words::{Request, TraceStep},
@@ -32,12 +31,8 @@ pub struct Args {
     /// How long, such as 30s.
     #[arg(long = "for", value_name = "TIME", default_value = "10s", value_parser = camera::time_span)]
     span: Duration,
-    /// The main configuration file, which says where the daemon listens.
-    #[arg(long, value_name = "FILE", default_value = config::MAIN_FILE)]
-    config: PathBuf,
-    /// Where it listens, whatever the configuration says.
-    #[arg(long, value_name = "FILE", conflicts_with = "config")]
-    socket: Option<PathBuf>,
+    #[command(flatten)]
+    ear: Ear,
 }
 
 /// How often what was seen is fetched.
@@ -47,7 +42,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const SLOWEST: usize = 5;
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    let socket = args.socket.clone().unwrap_or_else(|| status::socket(&args.config));
+    let socket = args.ear.path();
     // Asked first: where somebody else traces, no file is begun.
     asked(&socket, TraceStep::Begin)?;
     let begun = File::create(&args.out).and_then(|file| Trace::begin(BufWriter::new(file)));
@@ -61,7 +56,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let clock = SystemClock::start();
     let written = loop {
         clock.sleep(EVERY.min(args.span));
-        let is_over = clock.now().as_micros() >= u64::try_from(args.span.as_micros()).unwrap_or(u64::MAX);
+        let is_over = clock.now().since(Moment::ZERO) >= args.span;
         let fetched = std::iter::from_fn(|| Some(asked(&socket, TraceStep::Fetch)));
         match take(&mut trace, fetched) {
             Ok(()) if is_over => break Ok(()),

@@ -105,7 +105,7 @@ pub(super) fn days(db: &Connection, tail: &mut Tail, filter: &Filter, zone: &Tim
         }
     };
     for entry in tail.newest(&db, &whole)? {
-        // Its plate may have been erased.
+        // Plates stand in the facts only.
         if whole.plate.is_none() || record(&db, entry.nr)?.is_some_and(|record| fits(&record, &whole)) {
             add(entry.began, entry.direction, 1);
         }

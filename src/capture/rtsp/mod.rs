@@ -380,18 +380,18 @@ impl Opened {
         let begins = codec == Codec::H264 || self.key_fed || self.thrift.is_keyless(now);
         if unit.key || self.owes_sets && begins {
             let anew: &[u8] = if unit.anew && codec == Codec::H265 { &h26x::END_OF_SEQUENCE } else { &[] };
-            unit.data = [anew, &self.parameter_sets(), &unit.data].concat();
+            unit.data = [anew, self.parameter_sets(), &unit.data].concat();
             self.owes_sets = false;
         }
         unit
     }
 
     /// As they are now; empty where there are none.
-    fn parameter_sets(&self) -> Vec<u8> {
+    fn parameter_sets(&self) -> &[u8] {
         let stream = self.demuxed.as_ref().and_then(|demuxed| demuxed.streams().get(self.index));
         match stream.and_then(retina::client::Stream::parameters) {
-            Some(ParametersRef::Video(video)) => video.extra_data().to_vec(),
-            _ => Vec::new(),
+            Some(ParametersRef::Video(video)) => video.extra_data(),
+            _ => &[],
         }
     }
 
