@@ -211,9 +211,15 @@ impl ReaderError {
     }
 }
 
-/// A read-only connection to a journal of our version.
+/// A read-only connection to a journal of our version. One that lies where nothing may be written, not even the marks of
+/// its readers, is read as it lies there.
 pub(super) fn connect(path: &Path) -> Result<Connection, ReaderError> {
-    connect_to(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+    connect_to(path, OpenFlags::SQLITE_OPEN_READ_ONLY).or_else(|error| match &error.why {
+        Why::Sqlite(why) if why.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
+            connect_at_rest(path)?.ok_or(error)
+        }
+        _ => Err(error),
+    })
 }
 
 /// A connection for `lists` and `orders`, which write beside the writer: what they commit is on the disk, and they wait

@@ -250,6 +250,25 @@ fn what_root_restores_belongs_to_whom_the_folder_belongs_and_a_link_there_leads_
 }
 
 #[test]
+fn a_journal_that_lies_where_nothing_may_be_written_is_read_all_the_same() {
+    use std::os::unix::fs::{PermissionsExt as _, chown};
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let journal = open(&path);
+    record(&journal, 0..3);
+    assert_eq!(journal.close(SOON), 0);
+    // To root everything may be written: it looks as somebody else.
+    for one in [path.as_path(), folder.path()] {
+        let _ = chown(one, Some(65_534), Some(65_534));
+    }
+    let may = |mode| std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+    may(0o555);
+    let looked = as_owner(folder.path(), || (count(&path), verify(&path).map(|health| health.is_sound())));
+    may(0o755);
+    assert!(matches!(looked, Ok((3, Ok(true)))), "{looked:?}");
+}
+
+#[test]
 fn what_is_no_sound_backup_is_not_put_in_the_journal_s_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
