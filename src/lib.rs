@@ -16,7 +16,7 @@
 //! votes over the reads of a track and turns it into one vehicle's visit, [`access`] decides about it.
 //! [`gate`] asks a gate to open, before anything is written down; [`journal`] keeps the fact (and, in the same
 //! transaction, the outbox row), [`publish`] delivers the outbox and hears what others ask for, which the daemon does.
-//! [`api`] answers whoever asks over HTTP; [`daemon`] is the only place where stages are built and joined, and where
+//! [`api`] answers whoever asks over HTTP, [`webhook`] calls those who want to be told; [`daemon`] is the only place where stages are built and joined, and where
 //! their meters ([`telemetry`]) are read; [`cli`] holds the words that people type.
 //!
 //! Start reading at [`daemon::pipeline`]: it is the whole chain for one camera, without threads.
@@ -25,7 +25,7 @@
 //!
 //! ```text
 //! floor 5   main.rs  cli/                               words the admin types
-//! floor 4   api/ > config/ > daemon/                    answering, reading, wiring, supervising, reporting
+//! floor 4   api/ > webhook/ > config/ > daemon/         answering, calling, reading, wiring, supervising, reporting
 //! floor 3   journal/  publish/  gate/                   record | tell | act  (strangers to each other)
 //! floor 2   capture/ > detect/ > track/ > read/ > passage/ > access/ > fact/   the one-way chain, and what it found
 //! floor 1   infer/                                      engines: what runs a network (infer/hailo/: on the NPU)
@@ -82,3 +82,4 @@ pub mod secret;
 pub mod shutdown;
 pub mod telemetry;
 pub mod track;
+pub mod webhook;

@@ -27,7 +27,7 @@ const FLOORS: &[&[&str]] = &[
     &["infer"],
     &["capture", "detect", "track", "read", "passage", "access", "fact"],
     &["journal", "publish", "gate"],
-    &["api", "config", "daemon"],
+    &["api", "webhook", "config", "daemon"],
     &["cli"],
 ];
 

@@ -75,6 +75,11 @@ fn each_subject_gives_lines_of_one_shape() {
     );
     assert!(also(&batches[3], "ms a plate") < batches[3]["median_ms"].as_f64().unwrap() / 15.0);
     check(&["decide", "--entries", "1000"], &["load the lists", "unlisted, one character off"]);
+    let served = check(
+        &["api", "--rows", "300", "--concurrency", "2"],
+        &["the last 50 passages", "of one plate", "one passage", "a camera's picture"],
+    );
+    assert_eq!((&served[0]["concurrency"], &served[0]["rounds"]), (&2.into(), &6.into()));
     check(&["journal", "--rows", "3000"], &["one passage, durable", "passages of one plate"]);
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|one| one.unwrap().path()).collect();
     assert!(left.is_empty(), "nothing is left lying about: {left:?}");

@@ -12,9 +12,9 @@ mkdir -p "$work"
 install_missing qemu-system-x86 busybox-static cpio gcc libc6-dev make kmod xz-utils
 unpack_kernel
 
-cargo build --quiet --bin amslpr
+[ -n "${PROGRAM:-}" ] || cargo build --quiet --bin amslpr
 disk=$work/disk
-begin_disk "$disk" target/debug/amslpr
+begin_disk "$disk" "${PROGRAM:-target/debug/amslpr}"
 add_models "$disk"
 gcc -static -O1 -o "$disk/bin/set-control" tests/camera-machine/set-control.c
 add_modules "$disk" vivid

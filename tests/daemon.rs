@@ -295,6 +295,47 @@ fn a_thread_that_stands_still_is_named_and_the_watchdog_is_not_fed_until_it_move
 }
 
 #[test]
+fn each_stage_gets_its_share_of_the_processors() {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let ours = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap().trim();
+    let first = ours.split(['-', ',']).next().unwrap();
+    let threads = "[threads]\nlook-nice = 5\nserve-nice = 9\nserve-cpus = \"{first}\"\n[http]\nlisten = \"127.0.0.1:{port}\"\n";
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let site = Site::new(&format!(
+        "{}{}",
+        threads.replace("{port}", &port.to_string()).replace("{first}", first),
+        camera("north")
+    ));
+    let daemon = site.start();
+    site.hear("READY=1");
+    // Name, niceness and processors of each thread; niceness is the nineteenth field, the name may hold blanks.
+    let shares = || -> Vec<(String, i32, String)> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", daemon.0.id())).unwrap();
+        let share = |task: PathBuf| {
+            let (stat, status) =
+                (fs::read_to_string(task.join("stat")).ok()?, fs::read_to_string(task.join("status")).ok()?);
+            let (head, tail) = stat.rsplit_once(") ")?;
+            let cpus =
+                status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?.trim().to_owned();
+            Some((head.split_once('(')?.1.to_owned(), tail.split(' ').nth(16)?.parse().ok()?, cpus))
+        };
+        tasks.filter_map(|task| share(task.unwrap().path())).collect()
+    };
+    let of = |name: &str| {
+        let all = shares();
+        all.iter().find(|(own, ..)| own == name).cloned().unwrap_or_else(|| panic!("no {name} in {all:?}"))
+    };
+    let (_, usual, all) = of("journal");
+    assert_eq!(of("look north"), ("look north".to_owned(), (usual + 5).min(19), all.clone()));
+    assert_eq!(of("http"), ("http".to_owned(), (usual + 9).min(19), first.to_owned()));
+    let captures: Vec<_> = shares().into_iter().filter(|(name, ..)| name.starts_with("camera")).collect();
+    assert!(
+        !captures.is_empty() && captures.iter().all(|(_, nice, cpus)| *nice == usual && *cpus == all),
+        "{captures:?}"
+    );
+}
+
+#[test]
 fn a_trace_shows_what_every_stage_does_with_each_frame() {
     let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/config/demo/drive-by.mp4");
     let site = Site::new(&format!("[[camera]]\nname = \"lane\"\n[camera.replay]\npath = \"{demo}\"\n"));

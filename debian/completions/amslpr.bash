@@ -73,6 +73,9 @@ _amslpr() {
             amslpr,trace)
                 cmd="amslpr__subcmd__trace"
                 ;;
+            amslpr__subcmd__bench,api)
+                cmd="amslpr__subcmd__bench__subcmd__api"
+                ;;
             amslpr__subcmd__bench,capacity)
                 cmd="amslpr__subcmd__bench__subcmd__capacity"
                 ;;
@@ -105,6 +108,9 @@ _amslpr() {
                 ;;
             amslpr__subcmd__bench,read-single)
                 cmd="amslpr__subcmd__bench__subcmd__read__subcmd__single"
+                ;;
+            amslpr__subcmd__bench__subcmd__help,api)
+                cmd="amslpr__subcmd__bench__subcmd__help__subcmd__api"
                 ;;
             amslpr__subcmd__bench__subcmd__help,capacity)
                 cmd="amslpr__subcmd__bench__subcmd__help__subcmd__capacity"
@@ -249,6 +255,9 @@ _amslpr() {
                 ;;
             amslpr__subcmd__help,trace)
                 cmd="amslpr__subcmd__help__subcmd__trace"
+                ;;
+            amslpr__subcmd__help__subcmd__bench,api)
+                cmd="amslpr__subcmd__help__subcmd__bench__subcmd__api"
                 ;;
             amslpr__subcmd__help__subcmd__bench,capacity)
                 cmd="amslpr__subcmd__help__subcmd__bench__subcmd__capacity"
@@ -487,12 +496,50 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__bench)
-            opts="-n -h -V --iterations --json --baseline --help --version preprocess detect read-single read-batch image pipeline decide journal publish capacity help"
+            opts="-n -h -V --iterations --json --baseline --help --version preprocess detect read-single read-batch image pipeline decide journal api publish capacity help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --iterations)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --baseline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__bench__subcmd__api)
+            opts="-n -h -V --rows --concurrency --dir --iterations --json --baseline --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --rows)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --concurrency)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --iterations)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -659,8 +706,22 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__bench__subcmd__help)
-            opts="preprocess detect read-single read-batch image pipeline decide journal publish capacity help"
+            opts="preprocess detect read-single read-batch image pipeline decide journal api publish capacity help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__bench__subcmd__help__subcmd__api)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1565,8 +1626,22 @@ _amslpr() {
             return 0
             ;;
         amslpr__subcmd__help__subcmd__bench)
-            opts="preprocess detect read-single read-batch image pipeline decide journal publish capacity"
+            opts="preprocess detect read-single read-batch image pipeline decide journal api publish capacity"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        amslpr__subcmd__help__subcmd__bench__subcmd__api)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -13,7 +13,7 @@ const BEHIND: usize = 256;
 
 /// One event, as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Event {
+pub(crate) struct Event {
     pub kind: &'static str,
     pub id: String,
     pub json: String,
@@ -35,7 +35,7 @@ impl Events {
         if self.0.receiver_count() == 0 {
             return;
         }
-        match form::event(fact) {
+        match form::event(fact, false) {
             // Everybody may have gone in the meantime.
             Ok(event) => drop(self.0.send(Arc::new(event))),
             Err(error) => tracing::error!(%error, "an event cannot be written as JSON"),

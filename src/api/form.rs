@@ -175,11 +175,11 @@ fn images(evidence: &Evidence) -> Vec<ImageForm> {
     evidence.images.iter().map(form).collect()
 }
 
-/// A fact as listeners hear of it.
-pub(super) fn event(fact: &Fact) -> Result<Event, serde_json::Error> {
+/// A fact as listeners hear of it. `erased`: its plate was erased since.
+pub(crate) fn event(fact: &Fact, erased: bool) -> Result<Event, serde_json::Error> {
     let (kind, json) = match fact {
         Fact::Decided(decided) => ("decision", serde_json::to_string(&decision(decided))?),
-        Fact::Closed(closed) => ("passage", serde_json::to_string(&closing(closed))?),
+        Fact::Closed(closed) => ("passage", serde_json::to_string(&closing(closed, erased))?),
         Fact::Evidence(evidence) => ("images", serde_json::to_string(&kept(evidence))?),
         Fact::Gate(event) => ("gate", serde_json::to_string(&gate(event))?),
     };
@@ -200,10 +200,13 @@ fn decision(decided: &Decided) -> DecisionEvent<'_> {
     }
 }
 
-fn closing(closed: &Closed) -> PassageEvent<'_> {
+fn closing(closed: &Closed, erased: bool) -> PassageEvent<'_> {
     PassageEvent {
         kind: "passage",
-        passage: form(&closed.passage, closed.decision.as_ref(), closed.clock_unset),
+        passage: PassageForm {
+            erased,
+            ..form(&closed.passage, closed.decision.as_ref(), closed.clock_unset)
+        },
         reads: reads(&closed.reads),
         latency_ms: latency(&closed.passage.receipt, None),
     }

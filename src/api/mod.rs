@@ -51,6 +51,7 @@ use crate::{
 };
 pub use events::Events;
 pub use form::Listed;
+pub(crate) use form::event;
 pub use node::{Answer, Done, METRICS_TYPE, Node, Order, Outlook, Report, View};
 pub use routes::{ROUTES, Role, Route};
 pub use snapshot::Window;

@@ -3,6 +3,7 @@
 //! Numbers only; whether they are good enough is for README's table and its reader. Pictures are taken from the
 //! command line or drawn by `pictures` where none are given, clips are the demo's.
 
+mod api;
 mod baseline;
 mod batch;
 mod capacity;
@@ -81,6 +82,17 @@ enum What {
         /// Rows in the table that is searched.
         #[arg(long, default_value_t = 1_000_000)]
         rows: u64,
+        #[command(flatten)]
+        place: Scratch,
+    },
+    /// The HTTP API over a journal of this size: passages, one plate's, one passage, a camera's picture.
+    Api {
+        /// Passages in the journal that is asked.
+        #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+        rows: u64,
+        /// Clients side by side.
+        #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
+        concurrency: u32,
         #[command(flatten)]
         place: Scratch,
     },
@@ -179,6 +191,9 @@ pub fn run(args: &Args, allocator: Allocator) -> anyhow::Result<Exit> {
         What::Decide { entries } => decide::decide(&sampler, *entries)?,
         What::Journal { rows, place } => {
             place.with(|folder| stages::journal(folder, *rows).context("measuring the journal"))?
+        }
+        What::Api { rows, concurrency, place } => {
+            place.with(|folder| api::api(&sampler, folder, *rows, *concurrency))?
         }
         What::Publish { broker, place } => place.with(|folder| publish::publish(&sampler, broker, folder))?,
         What::Capacity { clip, broker } => {

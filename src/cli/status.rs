@@ -207,6 +207,20 @@ fn page(report: &Value) -> String {
         ),
     );
     say("broker", word(&report["broker"]));
+    for webhook in list(&report["webhooks"]) {
+        say(
+            "webhook",
+            format!(
+                "{}: {}, told {}, refused {}, given up {}, {} facts behind",
+                word(&webhook["name"]),
+                word(&webhook["state"]),
+                word(&webhook["delivered"]),
+                word(&webhook["refused"]),
+                word(&webhook["given_up"]),
+                word(&webhook["behind"]),
+            ),
+        );
+    }
     let upkeep = &report["upkeep"];
     if upkeep.is_object() {
         let (kept, saved) = (word(&upkeep["kept_at"]), word(&upkeep["backup_at"]));
@@ -267,6 +281,7 @@ mod tests {
                 "task": "detect", "preferred": "hailo", "now": "cpu", "failed_over": true,
                 "skipped": [{"engine": "onnxruntime", "why": "there is none"}],
             }],
+            "webhooks": [{"name": "office", "state": "waiting", "delivered": 3, "behind": 8}],
             "gates": [{"name": "main", "state": "idle", "actuated": 2}],
         });
         let page = page(&report);
@@ -277,6 +292,7 @@ mod tests {
             "gate       main: idle, opened 2 times, refused -, failed -\n",
             "engine     detect: cpu, standing in for hailo\n           not onnxruntime: there is none\n",
             "broker     -\n",
+            "webhook    office: waiting, told 3, refused -, given up -, 8 facts behind\n",
         ] {
             assert!(page.contains(line), "{line:?} is not in\n{page}");
         }

@@ -92,9 +92,9 @@ pub(super) fn parse(text: &str, id: FileId, report: &mut Report) -> Document {
     Document { file: schema::File::default(), refused: Vec::new() }
 }
 
-/// Takes `[camera]`, `[list]`, `[schedule]` and `[gate]` out, which must be written with two brackets.
+/// Takes `[camera]`, `[list]`, `[schedule]`, `[gate]` and `[webhook]` out, which must be written with two brackets.
 fn drop_single_tables(table: &mut DeTable<'_>, found: &mut dyn FnMut(&str, Range<usize>)) {
-    for name in ["camera", "list", "schedule", "gate"] {
+    for name in ["camera", "list", "schedule", "gate", "webhook"] {
         if table.get(name).is_some_and(|value| value.get_ref().is_table())
             && let Some(value) = table.remove(name)
         {

@@ -6,6 +6,7 @@
 
 mod access;
 mod cameras;
+mod telling;
 
 /// A table and its keys, in the order in which they are shown.
 #[derive(Debug)]
@@ -218,6 +219,31 @@ const LOOKING: &[Table] = &[
         ],
     },
     Table {
+        path: "threads",
+        header: "[threads]",
+        about: "How the stages share the processors, where the kernel's even hand is not what is wanted. The service has to be let:\n/usr/share/doc/amslpr/examples/threads.conf. The journal, the publisher and the gates are as the process is.",
+        keys: &[
+            key(
+                "capture-nice",
+                "0",
+                "Steps (0 to 19) by which cameras and their decoders give way, on top of the niceness of the process.",
+            ),
+            key("capture-cpus", "\"0\"", "For example. The processors that they may use; without it, all."),
+            key(
+                "look-nice",
+                "0",
+                "The same for what looks at frames, with the networks on the CPU. 5 lets the cameras go first where there is too much\nto do: pictures are left out then, instead of coming late.",
+            ),
+            key("look-cpus", "\"1-3\"", "For example."),
+            key(
+                "serve-nice",
+                "0",
+                "The same for what nobody waits for: the HTTP API, webhooks, pictures to be kept. 10 where dashboards are busy.",
+            ),
+            key("serve-cpus", "\"0\"", "For example."),
+        ],
+    },
+    Table {
         path: "detect",
         header: "[detect]",
         about: "Finding plates in a frame.",
@@ -366,122 +392,9 @@ const LOOKING: &[Table] = &[
     },
 ];
 
-/// What stands behind lists and gates.
-const TELLING: &[Table] = &[
-    Table {
-        path: "mqtt",
-        header: "[mqtt]",
-        about: "The MQTT 5 broker that is told of everything. Without this table nobody is told.",
-        keys: &[
-            key("host", "\"localhost\"", "For example. Name or address."),
-            key("port", "1883", "Its port. Without this key 1883, or 8883 with tls = true."),
-            key(
-                "client-id",
-                "\"amslpr\"",
-                "Name of this node at the broker; two nodes of one name throw each other out.",
-            ),
-            key("username", "\"amslpr\"", "For example. Only for brokers that ask for it."),
-            key(
-                "password",
-                "{ credential = \"amslpr.mqtt-password\" }",
-                "For example. Where it is kept: { credential = \"amslpr...\" } or { file = \"/path\" }.",
-            ),
-            key("tls", "false", "Talk TLS to it. Its certificate and the name in it are always checked."),
-            key(
-                "ca",
-                "\"/etc/ssl/certs/ca-certificates.crt\"",
-                "For example. The authorities that may vouch for it, as PEM; without it those of the system.",
-            ),
-            key(
-                "certificate",
-                "\"/etc/amslpr/mqtt.crt\"",
-                "For example. Our own certificate, for brokers that ask for one, as PEM,",
-            ),
-            key(
-                "key",
-                "{ credential = \"amslpr.mqtt-key\" }",
-                "For example. and where its private key is kept, as PEM. New ones are taken at the next start.",
-            ),
-            key("prefix", "\"amslpr\"", "First part of every topic."),
-            key("keep-alive", "\"30s\"", "A broker silent for this long is asked whether it is still there."),
-            key(
-                "commands",
-                "false",
-                "Listen to commands. Whoever may write to .../cmd/# at the broker can then change lists and open gates:\n\
-                 see config/mosquitto/.",
-            ),
-            key(
-                "images",
-                "false",
-                "Publish the picture of each passage as well; [evidence] must keep it. Pictures of cars are personal data.",
-            ),
-            key(
-                "home-assistant",
-                "true",
-                "For example. true announces this node to Home Assistant, false takes that back; without it nothing is said.",
-            ),
-            key("discovery-prefix", "\"homeassistant\"", "First part of Home Assistant's own topics."),
-        ],
-    },
-    Table {
-        path: "http",
-        header: "[http]",
-        about: "The HTTP API, /metrics and live events. Without this table nothing is served.",
-        keys: &[
-            key(
-                "read-token",
-                "{ credential = \"amslpr.http-read\" }",
-                "For example. Where the tokens of those who may read are kept, one a line, 20 characters or more each:\n{ credential = \"amslpr...\" } or { file = \"/path\" }.",
-            ),
-            key(
-                "operate-token",
-                "{ credential = \"amslpr.http-operate\" }",
-                "For example. The same of those who may change lists and open gates, too.",
-            ),
-            key(
-                "listen",
-                "\"127.0.0.1:5001\"",
-                "Address and port. On a loopback address /metrics needs no token; everything with plates needs one everywhere.",
-            ),
-            key(
-                "certificate",
-                "\"/etc/amslpr/http.crt\"",
-                "For example. Serve TLS, with this certificate as PEM,",
-            ),
-            key(
-                "key",
-                "{ credential = \"amslpr.http-key\" }",
-                "For example. and where its private key is kept, as PEM.",
-            ),
-            key("rate", "50", "Requests a second that one address may make; five times as many at once."),
-            key("connections", "128", "Connections at a time; one address may have three quarters of them."),
-            key("listeners", "64", "Listeners to live events at a time."),
-        ],
-    },
-    Table {
-        path: "log",
-        header: "[log]",
-        about: "What is logged.",
-        keys: &[
-            key(
-                "level",
-                "\"info\"",
-                "\"error\", \"warn\", \"info\", \"debug\" or \"trace\". AMSLPR_LOG in the environment wins.",
-            ),
-            key("plates", "false", "Log plates too. They are personal data."),
-        ],
-    },
-    Table {
-        path: "health",
-        header: "[health]",
-        about: "What the machine and the cameras are doing.",
-        keys: &[key("every", "\"30s\"", "How often it is said, besides when it changes.")],
-    },
-];
-
 /// All tables, in the order in which they are shown.
 pub(super) fn tables() -> impl Iterator<Item = &'static Table> + Clone {
-    [KEEPING, cameras::TABLES, LOOKING, access::TABLES, TELLING].into_iter().flatten()
+    [KEEPING, cameras::TABLES, LOOKING, access::TABLES, telling::TABLES].into_iter().flatten()
 }
 
 /// Names that may stand in this table; empty if there is no such table.
@@ -517,7 +430,7 @@ pub fn defaults() -> String {
          # folder of the file that they stand in.\n\
          #\n\
          # Files in conf.d/ beside this one are read too, in the order of their names. A table stands in one file;\n\
-         # [[camera]], [[list]], [[schedule]] and [[gate]] add up. `amslpr check` says everything that is wrong.\n",
+         # [[camera]], [[list]], [[schedule]], [[gate]] and [[webhook]] add up. `amslpr check` says everything that is wrong.\n",
     );
     let shown = tables().filter(|t| t.path.is_empty() || !t.header.is_empty());
     for table in shown {

@@ -15,7 +15,7 @@ amslpr.toml \- configuration of the licence plate reader amslpr
 .SH DESCRIPTION
 The files are TOML and are read in the order of their names, the main file first.
 A table stands in one file;
-.BR [[camera]] ", " [[list]] ", " [[schedule]] " and " [[gate]]
+.BR [[camera]] ", " [[list]] ", " [[schedule]] ", " [[gate]] " and " [[webhook]]
 add up.
 A key that is not known is an error, not ignored.
 Times and sizes carry their unit, such as
@@ -32,8 +32,8 @@ what is in force and where it was said.
 .B systemctl reload amslpr
 takes a changed configuration and exchanges only what changed.
 One that is wrong is refused; the old one stays in use, and the log, the status and the health messages say so.
-The path and size of the journal, [evidence], [control], the engines' order and models, and whether there is an [mqtt]
-at all are taken at a restart only.
+The path and size of the journal, [evidence], [control], [threads], the engines' order and models, and whether there is
+an [mqtt] or an [http] at all are taken at a restart only.
 .PP
 Secrets never stand in a file.
 .BI "{ credential = \(dqamslpr." name "\(dq }"

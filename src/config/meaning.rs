@@ -17,9 +17,9 @@ use super::{
     report::{FileId, Problem, Report, Span},
     schema::Key,
     secret::{self, SecretPlace},
-    storage,
+    storage, threads,
     values::{Bytes, Fraction},
-    web,
+    web, webhooks,
 };
 use crate::{
     detect,
@@ -41,11 +41,12 @@ pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mu
     let schedules = hours::schedules(&mut context);
     let lists = lists::interpret(&mut context, schedules, &cameras);
     let gates = gates::interpret(&mut context, &cameras, &lists.lists, &mut lines);
+    let journal = context.journal();
     Config {
-        journal: context.journal(),
         evidence: storage::evidence(&context),
         privacy: storage::privacy(&mut context),
         engine: context.engine(),
+        threads: threads::interpret(&mut context),
         detect: context.detect(),
         choose: context.choose(),
         recall: context.recall(),
@@ -59,10 +60,12 @@ pub(super) fn interpret(merged: &Merged, credentials: Option<&Path>, report: &mu
         control: context.control(),
         mqtt: broker::interpret(&mut context),
         http: web::interpret(&mut context),
+        webhooks: webhooks::interpret(&mut context, journal.retention),
         log: context.log(),
         health: context.health(),
         secret_files: std::mem::take(&mut context.secret_files),
         cameras,
+        journal,
     }
 }
 

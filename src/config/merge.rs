@@ -48,6 +48,7 @@ pub(super) struct Merged {
     pub privacy: Option<Placed<schema::Privacy>>,
     pub cameras: Vec<Placed<schema::Camera>>,
     pub engine: Option<Placed<schema::Engine>>,
+    pub threads: Option<Placed<schema::Threads>>,
     pub detect: Option<Placed<schema::Detect>>,
     pub read: Option<Placed<schema::Read>>,
     pub track: Option<Placed<schema::Track>>,
@@ -57,6 +58,7 @@ pub(super) struct Merged {
     pub access: Option<Placed<schema::Access>>,
     pub schedules: Vec<Placed<schema::Schedule>>,
     pub gates: Vec<Placed<schema::Gate>>,
+    pub webhooks: Vec<Placed<schema::Webhook>>,
     pub control: Option<Placed<schema::Control>>,
     pub mqtt: Option<Placed<schema::Mqtt>>,
     pub http: Option<Placed<schema::Http>>,
@@ -82,6 +84,7 @@ impl Merged {
             .chain(self.lists.iter().map(Placed::span))
             .chain(self.schedules.iter().map(Placed::span))
             .chain(self.gates.iter().map(Placed::span))
+            .chain(self.webhooks.iter().map(Placed::span))
             .filter(|other| other.file == table.file && other.bytes.start > table.bytes.start)
             .map(|other| other.bytes.start)
             .min()
@@ -162,6 +165,7 @@ fn add(path: &Path, merged: &mut Merged, report: &mut Report) {
     one("evidence", &mut merged.evidence, file.evidence, id, report);
     one("privacy", &mut merged.privacy, file.privacy, id, report);
     one("engine", &mut merged.engine, file.engine, id, report);
+    one("threads", &mut merged.threads, file.threads, id, report);
     one("detect", &mut merged.detect, file.detect, id, report);
     one("read", &mut merged.read, file.read, id, report);
     one("track", &mut merged.track, file.track, id, report);
@@ -177,6 +181,7 @@ fn add(path: &Path, merged: &mut Merged, report: &mut Report) {
     merged.schedules.extend(file.schedule.into_iter().map(|value| Placed { file: id, value }));
     merged.lists.extend(file.list.into_iter().map(|value| Placed { file: id, value }));
     merged.gates.extend(file.gate.into_iter().map(|value| Placed { file: id, value }));
+    merged.webhooks.extend(file.webhook.into_iter().map(|value| Placed { file: id, value }));
 }
 
 /// Keeps the first table of a name; a second one in another file is a problem that shows both.

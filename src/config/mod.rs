@@ -28,6 +28,7 @@ mod hours;
 mod keys;
 mod lists;
 mod manual;
+mod mask;
 mod meaning;
 mod merge;
 mod onnxruntime;
@@ -38,8 +39,10 @@ mod schema;
 mod secret;
 mod show;
 mod storage;
+mod threads;
 mod values;
 mod web;
+mod webhooks;
 mod wires;
 
 use std::{
@@ -62,13 +65,14 @@ use crate::{
     plate::Region,
     publish, read,
     secret::Secret,
-    track,
+    track, webhook,
 };
 pub use gates::{Gate, Output as GateOutput};
 pub use hours::When;
 pub use keys::defaults;
 pub use manual::manual;
 pub use report::{Report, Severity};
+pub use threads::{Share, Threads};
 
 /// Where the service's configuration is.
 pub const MAIN_FILE: &str = "/etc/amslpr/amslpr.toml";
@@ -82,6 +86,7 @@ pub struct Config {
     pub privacy: Privacy,
     pub cameras: Vec<Camera>,
     pub engine: Engine,
+    pub threads: Threads,
     pub detect: detect::Settings,
     pub choose: read::choose::Settings,
     /// What is remembered of reads.
@@ -103,6 +108,7 @@ pub struct Config {
     pub mqtt: Option<Mqtt>,
     /// `None`: nothing is served.
     pub http: Option<Http>,
+    pub webhooks: Vec<webhook::Settings>,
     pub log: Log,
     pub health: Health,
     /// The files that secrets are kept in.

@@ -7,6 +7,8 @@ use std::{fmt, io::IsTerminal as _, ops::Range, path::PathBuf};
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet, renderer::DecorStyle};
 use serde::Serialize;
 
+use super::mask::masked;
+
 /// Problems printed in full; a file that is no configuration at all should not fill the screen.
 const SHOWN: usize = 50;
 
@@ -185,7 +187,7 @@ impl Report {
         }
         for file in files {
             let text = self.sources.text(file);
-            let mut snippet = Snippet::source(text).path(self.sources.path(file)).fold(true);
+            let mut snippet = Snippet::source(masked(text)).path(self.sources.path(file)).fold(true);
             for (at, (span, word)) in problem.places.iter().enumerate() {
                 if span.file == file {
                     let kind = if at == 0 { AnnotationKind::Primary } else { AnnotationKind::Context };

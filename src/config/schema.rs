@@ -10,12 +10,14 @@ use super::{
     hours::{DayWord, HoursWord, When, ZoneWord},
     optics::{DecodeWord, ExposureWord, GainWord, PowerLineWord},
     secret::SecretPlace,
+    threads::CpusWord,
     values::{
-        AntiPassbackWord, Bytes, Count, EngineWord, FormatWord, Fraction, HolidayWord, Keep, LevelWord,
-        ListKindWord, Name, OffOr, PaceWord, Place, PlateWord, PowerWord, PrecisionWord, PrivacyWord,
-        ProviderWord, RegionCode, RoleWord, RtspUrl, SyncWord, Time, TransportWord, Within,
+        AntiPassbackWord, Bytes, Count, EngineWord, EventWord, FormatWord, Fraction, HolidayWord, Keep,
+        LevelWord, ListKindWord, Name, OffOr, PaceWord, Place, PlateWord, PowerWord, PrecisionWord,
+        PrivacyWord, ProviderWord, RegionCode, RoleWord, RtspUrl, SyncWord, Time, TransportWord, Within,
     },
     web::ListenWord,
+    webhooks::HookUrl,
     wires::{AuthenticationWord, BitsWord, LineWord, MethodWord, PullWord, RelayUrl},
 };
 
@@ -33,6 +35,7 @@ pub(super) struct File {
     #[serde(default)]
     pub camera: Vec<Spanned<Camera>>,
     pub engine: Key<Engine>,
+    pub threads: Key<Threads>,
     pub detect: Key<Detect>,
     pub read: Key<Read>,
     pub track: Key<Track>,
@@ -48,6 +51,8 @@ pub(super) struct File {
     pub control: Key<Control>,
     pub mqtt: Key<Mqtt>,
     pub http: Key<Http>,
+    #[serde(default)]
+    pub webhook: Vec<Spanned<Webhook>>,
     pub log: Key<Log>,
     pub health: Key<Health>,
 }
@@ -188,6 +193,17 @@ pub(super) struct OnnxRuntime {
     pub provider: Key<ProviderWord>,
     pub gpu: Key<Count<0, 63>>,
     pub memory: Key<Bytes>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Threads {
+    pub capture_nice: Key<Count<0, 19>>,
+    pub capture_cpus: Key<CpusWord>,
+    pub look_nice: Key<Count<0, 19>>,
+    pub look_cpus: Key<CpusWord>,
+    pub serve_nice: Key<Count<0, 19>>,
+    pub serve_cpus: Key<CpusWord>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -409,6 +425,18 @@ pub(super) struct Http {
     pub rate: Key<Count<1, 100_000>>,
     pub connections: Key<Count<4, 4096>>,
     pub listeners: Key<Count<0, 1024>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Webhook {
+    pub name: Key<Name>,
+    pub url: Key<HookUrl>,
+    pub secret: Key<SecretPlace>,
+    pub events: Key<Vec<Spanned<EventWord>>>,
+    pub ca: Key<Place>,
+    pub timeout: Key<Time>,
+    pub keep: Key<Time>,
 }
 
 #[derive(Debug, Default, Deserialize)]

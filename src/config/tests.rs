@@ -23,6 +23,8 @@ fn folder(main: &str, more: &[(&str, &str)]) -> tempfile::TempDir {
         let tokens = format!("one-token-of-{name}\n\nanother-token-of-{name}\n");
         fs::write(dir.path().join("credentials").join(name), tokens).unwrap();
     }
+    let secret = dir.path().join("credentials/amslpr.webhook-secret");
+    fs::write(secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
     let key = dir.path().join("credentials/amslpr.privacy-key");
     fs::write(key, "a key of thirty-two characters..\n").unwrap();
     for (name, text) in more {
@@ -82,12 +84,21 @@ fn switched_on(examples: bool) -> String {
             }
             Some(rest) => {
                 let header = rest.starts_with('[');
-                let needed =
-                    ["name", "kind", "host", "url", "path", "hours", "d0", "d1", "line = \"", "cameras"]
-                        .iter()
-                        .any(|k| {
-                            rest.starts_with(&format!("{k} =")) || k.contains('=') && rest.starts_with(k)
-                        });
+                let needed = [
+                    "name",
+                    "kind",
+                    "host",
+                    "url",
+                    "path",
+                    "hours",
+                    "d0",
+                    "d1",
+                    "line = \"",
+                    "cameras",
+                    "secret",
+                ]
+                .iter()
+                .any(|k| rest.starts_with(&format!("{k} =")) || k.contains('=') && rest.starts_with(k));
                 if examples || header || needed || !is_example {
                     text.push_str(rest);
                     text.push('\n');
@@ -115,7 +126,8 @@ fn every_default_shown_is_the_built_in_one() {
          url = \"http://192.0.2.20/relay/0?turn=on&timer={seconds}\"\n\
          [[gate]]\nname = \"controller\"\ncameras = [\"north-gate\"]\n[gate.wiegand]\n\
          d0 = \"GPIO23\"\nd1 = \"GPIO24\"\n\
-         [mqtt]\nhost = \"localhost\"\n[http]\n",
+         [mqtt]\nhost = \"localhost\"\n[http]\n\
+         [[webhook]]\nname = \"office\"\nurl = \"https://example.net/amslpr\"\nsecret = { credential = \"amslpr.webhook-secret\" }\n",
     );
     assert_eq!(shown, plain);
 }
@@ -151,7 +163,7 @@ fn every_key_of_the_schema_is_shown_to_people() {
             path if path.starts_with("camera.") => format!("[[camera]]\n[{path}]\n"),
             path if path.starts_with("gate.") => format!("[[gate]]\n[{path}]\n"),
             "list.plates" => "[[list]]\n[[list.plates]]\n".to_owned(),
-            path @ ("camera" | "list" | "schedule" | "gate") => format!("[[{path}]]\n"),
+            path @ ("camera" | "list" | "schedule" | "gate" | "webhook") => format!("[[{path}]]\n"),
             path => format!("[{path}]\n"),
         };
         let error = toml::from_str::<schema::File>(&format!("{header}no-such-key = 1\n")).unwrap_err();

@@ -16,6 +16,7 @@ use crate::{
     infer::{EngineKind, hailo::PowerMode, onnx::Precision},
     journal::Durability,
     plate::{PlateText, Region, syntax},
+    webhook,
 };
 
 /// Separates what is wrong from what to do about it.
@@ -294,6 +295,12 @@ word_type!(
 word_type!(
     /// How RTP travels.
     TransportWord(super::Transport) { "tcp" => super::Transport::Tcp, "udp" => super::Transport::Udp }
+);
+word_type!(
+    /// What a receiver is told of.
+    EventWord(webhook::Event) {
+        "decision" => webhook::Event::Decision, "passage" => webhook::Event::Passage, "gate" => webhook::Event::Gate,
+    }
 );
 word_type!(
     /// What vehicles do at a camera.

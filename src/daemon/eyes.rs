@@ -9,7 +9,9 @@ use super::{
     camera_unit::CameraUnit,
     chain::Networks,
     health::CameraPart,
-    pipeline, settings,
+    pipeline,
+    placement::Placement,
+    settings,
     sinks::Sinks,
     supervisor::{Life, Unit, UnitStatus},
     triggers::{self, Sleeper, Sleepers},
@@ -55,6 +57,7 @@ pub(super) struct Shared<'a> {
     pub porter: &'a Arc<Porter>,
     pub sinks: &'a Sinks,
     pub trust: &'a WallTrust,
+    pub placement: &'a Placement,
     pub clock: &'a Arc<dyn Clock>,
 }
 
@@ -71,7 +74,9 @@ impl Eye {
         let delivery =
             if every { Delivery::Every(RECORDING_MAILBOX) } else { Delivery::Latest(LIVE_MAILBOX) };
         let source = settings::source(camera, origin.clone()).map_err(io::Error::other)?;
-        let (captured, frames) = Camera::start(source, &origin, delivery, &settings::care(camera))?;
+        let (care, placement) = (settings::care(camera), parts.placement);
+        let (captured, frames) = placement
+            .within(&placement.threads.capture, || Camera::start(source, &origin, delivery, &care))??;
         let stats = Arc::new(pipeline::Stats::default());
         let (end, stop) = shutdown();
         let plate_score = parts.networks.plate_score();
@@ -93,10 +98,11 @@ impl Eye {
         let name = format!("look {}", camera.id);
         let patience = backoff::Settings::default();
         let life = if recording { Life::UntilDone } else { Life::Endless };
-        let unit =
+        let unit = placement.within(&placement.threads.look, || {
             Unit::begin(&name, Arc::clone(parts.clock), stop.clone(), patience, life, move |status| {
                 work.work(status)
-            })?;
+            })
+        })??;
         let attention = Arc::clone(&origin.attention);
         let sleeper = Sleeper { camera: camera.id.clone(), attention: Arc::clone(&attention) };
         let trigger = camera

@@ -3,6 +3,8 @@
 //! An admitted vehicle's order goes to the gate from the very thread that decided, before anything is written down.
 //! What became of it comes back on a queue of its own and is recorded from there: no gate waits for a disk.
 
+mod plan;
+
 use std::{
     io,
     sync::{
@@ -25,10 +27,12 @@ use crate::{
         gate::{Refusal, Step},
     },
     frame::CameraId,
-    gate::{self, Desk, Gate, Memory, Order, Status},
+    gate::{self, Desk, Gate, Order, Status},
     heartbeat::{BEAT, Heartbeat},
     shutdown::{Trigger, shutdown},
 };
+
+pub(super) use plan::{Plan, plans};
 
 /// Events of all gates that may wait to be recorded.
 const EVENTS: usize = 256;
@@ -52,15 +56,6 @@ pub(super) struct Door {
 pub(super) struct Doors {
     doors: Arc<RwLock<Vec<Arc<Door>>>>,
     clock: Arc<dyn Clock>,
-}
-
-/// A gate that is to run.
-#[derive(Debug)]
-pub(super) struct Plan {
-    pub settings: gate::Settings,
-    pub cameras: Vec<CameraId>,
-    pub valid: Duration,
-    pub memory: Memory,
 }
 
 /// The running gates. Dropping them brings every output to rest.

@@ -11,6 +11,7 @@ mod recall;
 mod stages;
 mod upkeep;
 mod versions;
+mod webhooks;
 
 use std::{
     collections::BTreeSet,
@@ -33,14 +34,17 @@ use super::{
     machine::{Machine, Probes},
     npu::{HailoHealth, Libraries},
     pipeline,
+    placement::Placement,
     sinks::Counts,
     supervisor::UnitStatus,
+    webhooks::Receiver,
 };
 use crate::{
     access::Porter,
     api,
     capture::{self, CameraState, CameraStats, Condition},
     clock::{Clock, Moment, WallTrust},
+    config::Threads,
     frame::{CameraId, Pool},
     infer::hailo::Hailo,
     journal,
@@ -58,6 +62,7 @@ pub(super) use stages::StageHealth;
 use stages::Stages;
 use upkeep::UpkeepHealth;
 use versions::Versions;
+use webhooks::WebhookHealth;
 
 /// A live camera that gives no frame for this long is stalled.
 const STALLED: Duration = Duration::from_secs(3);
@@ -118,6 +123,7 @@ pub(super) struct Health {
     /// `offline`, `catching-up` or `online`; `null` where there is no [mqtt].
     pub broker: Option<&'static str>,
     pub mqtt: Option<MqttHealth>,
+    pub webhooks: Vec<WebhookHealth>,
     /// `null` where there is no [http].
     pub http: Option<api::Snapshot>,
     /// `null` where the machine does not say.
@@ -279,10 +285,12 @@ pub(super) struct Gatherer {
     lists: Option<ListPart>,
     stages: Stages,
     networks: Option<Networks>,
+    pub receivers: Vec<Receiver>,
     pub http: Option<Arc<api::Stats>>,
     /// Why nobody, or not everybody, is served.
     pub unserved: Option<String>,
     pub configuration: ConfigurationHealth,
+    pub placement: Placement,
     trust: WallTrust,
 }
 
@@ -314,9 +322,11 @@ impl Gatherer {
             lists: None,
             stages: Stages::default(),
             networks: None,
+            receivers: Vec::new(),
             http: None,
             unserved: None,
             configuration: ConfigurationHealth::default(),
+            placement: Placement::new(Threads::default()),
             trust: WallTrust::default(),
         }
     }
@@ -370,6 +380,8 @@ impl Gatherer {
         if let Some(broker) = &broker {
             judge::broker(broker, snapshot.undelivered, &mut problems);
         }
+        let webhooks: Vec<_> = self.receivers.iter().map(WebhookHealth::of).collect();
+        webhooks.iter().for_each(|one| webhooks::judge(one, &mut problems));
         let images = self.evidence.as_ref().map(|stats| stats.snapshot());
         let evidence = images.map(|images| {
             let missed: u64 = self.cameras.iter().map(|part| part.chain.snapshot().pictures_missed).sum();
@@ -394,6 +406,9 @@ impl Gatherer {
             problems.degraded("http", words);
         }
         judge::configuration(&self.configuration, &mut problems);
+        if let Some(words) = self.placement.trouble() {
+            problems.degraded("threads", words);
+        }
         let kept = journal::care::upkeep::last(&self.journal_path);
         if let Some(report) = &kept {
             upkeep::judge(report, self.clock.wall(), &mut problems);
@@ -439,6 +454,7 @@ impl Gatherer {
             recall: self.recall.as_deref().map(RecallHealth::of),
             broker: broker.as_ref().map(|broker| broker.state.as_str()),
             mqtt: broker.map(MqttHealth::of),
+            webhooks,
             http,
             machine,
             configuration: self.configuration.clone(),

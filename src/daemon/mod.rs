@@ -3,8 +3,8 @@
 //! The only place where stages are built and joined. Start at [`pipeline`] for what happens to a frame, at
 //! `wiring` for who is connected to whom.
 //!
-//! Order of the start: journal, gates (at rest), networks, cameras, publisher, HTTP, READY. Order of the stop: gates (at rest
-//! again), HTTP, cameras, what they still hold, journal, publisher. A new configuration exchanges what it changes, and nothing
+//! Order of the start: journal, gates (at rest), networks, webhooks, cameras, publisher, HTTP, READY. Order of the stop: gates
+//! (at rest again), HTTP, cameras, what they still hold, journal, webhooks, publisher. A new configuration exchanges what it changes, and nothing
 //! else (`reload`); one that is wrong is not taken.
 
 mod answers;
@@ -30,6 +30,7 @@ mod npu;
 mod outlet;
 mod pictures;
 pub mod pipeline;
+mod placement;
 pub mod reach;
 mod reload;
 pub mod resting;
@@ -41,6 +42,7 @@ mod supervisor;
 mod trace;
 mod triggers;
 mod vigil;
+mod webhooks;
 mod wiring;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
@@ -298,6 +300,7 @@ impl Steward<'_> {
     /// Looks at what runs now.
     fn look_anew(&mut self) {
         self.gatherer.cameras = self.wired.camera_parts();
+        self.gatherer.receivers = self.wired.receivers();
         self.gatherer.http = self.wired.http();
         self.gatherer.unserved = self.wired.unserved();
         self.gatherer.recall = self.wired.recall();

@@ -18,6 +18,7 @@ use crate::{
     config::{Config, GateOutput, Source},
     gate,
     infer::hailo::examine::{Finding, Verdict},
+    webhook,
 };
 
 /// How long a connection may take; a whole look takes little longer.
@@ -32,6 +33,15 @@ pub fn all(config: &Config, board: &Board) -> Vec<Finding> {
             let advice = "is it running, and may this machine reach it? mosquitto listens to its own machine only \
                           unless a listener is configured";
             knock("broker", &format!("{host}:{port}"), &host, port, advice)
+        }));
+    }
+    for webhook in &config.webhooks {
+        let (name, (host, port)) = (webhook.name.clone(), webhook::place(&webhook.url));
+        looks.push(Box::new(move || {
+            let host = host.trim_matches(['[', ']']);
+            let advice =
+                "is it running, and may this machine reach it? What it does not get waits in the journal";
+            knock("webhook", &format!("{name}: {host}:{port}"), host, port, advice)
         }));
     }
     for camera in config.cameras.iter().filter(|camera| camera.enabled) {

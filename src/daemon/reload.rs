@@ -31,6 +31,8 @@ pub(super) struct Difference {
     pub broker: bool,
     /// The HTTP server begins anew.
     pub http: bool,
+    /// Receivers of webhooks are told in another way, or others are.
+    pub webhooks: bool,
     pub log: bool,
     /// Intervals and ages that are looked up whenever they are needed.
     pub rhythm: bool,
@@ -75,6 +77,7 @@ impl Difference {
             broker: publisher(old)? != publisher(new)?,
             // It knows what may be shown.
             http: old.http != new.http || new.http.is_some() && privacy,
+            webhooks: old.webhooks != new.webhooks,
             log: old.log != new.log,
             rhythm: old.health != new.health || old.journal.retention != new.journal.retention,
         })
@@ -105,6 +108,7 @@ impl Difference {
             (self.privacy, "privacy"),
             (self.broker, "broker"),
             (self.http, "http"),
+            (self.webhooks, "webhooks"),
             (self.log, "log"),
             (self.rhythm, "intervals"),
         ];
@@ -145,6 +149,11 @@ pub(super) fn possible(old: &Config, new: &Config) -> (Config, Waiting) {
     if old.evidence != new.evidence {
         waiting.push("[evidence]");
         config.evidence.clone_from(&old.evidence);
+    }
+    // Threads get their share when they begin.
+    if old.threads != new.threads {
+        waiting.push("[threads]");
+        config.threads.clone_from(&old.threads);
     }
     if old.control != new.control {
         waiting.push("[control]");
@@ -243,6 +252,8 @@ mod tests {
         check("B123ABC", "B123ABD", "lists", &[]);
         check("", "[access]\nlongest-stay = \"10h\"\n", "rules of access", &[]);
         check("host = \"broker\"", "host = \"other\"", "broker", &[]);
+        let webhook = "[[webhook]]\nname = \"a\"\nurl = \"http://127.0.0.1/\"\nsecret = { credential = \"amslpr.a\" }\n";
+        check("", webhook, "webhooks", &[]);
         check("", "[log]\nlevel = \"debug\"\n", "log", &[]);
         check("", "[health]\nevery = \"10s\"\n", "intervals", &[]);
         check("path = \"j.db\"", "path = \"j.db\"\nretention = \"30d\"", "intervals", &[]);
@@ -265,6 +276,7 @@ mod tests {
     fn what_cannot_be_exchanged_keeps_its_settings_and_is_named() {
         check("j.db", "k.db", "nothing", &["[journal], all but retention"]);
         check("", "[evidence]\nenabled = true\n", "nothing", &["[evidence]"]);
+        check("", "[threads]\nlook-nice = 5\n", "nothing", &["[threads]"]);
         check("", "[control]\nsocket = \"/run/other/c.sock\"\n", "nothing", &["[control]"]);
         check(
             "[mqtt]\n        host = \"broker\"",

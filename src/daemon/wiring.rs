@@ -22,10 +22,11 @@ use super::{
     correspondence::{Correspondence, Messenger, Rest},
     examine,
     eyes::{self, Eye, Shared},
-    gates::{Door, Gates, Plan},
+    gates::{self, Door, Gates},
     health::{self, CameraPart, Gatherer, Health, ListPart},
     lists::{Desk, ListStats, ListUnit},
-    outlet, pictures,
+    pictures,
+    placement::Placement,
     reload::{self, Difference, Waiting},
     resting,
     screen::Screen,
@@ -35,24 +36,22 @@ use super::{
     trace::Recorder,
     triggers::Sleepers,
     vigil::Moving,
+    webhooks::{Couriers, Receiver},
 };
 use crate::{
     access::Porter,
     api::{self, Claim},
     backoff,
     clock::{Clock, Moment, WallTrust},
-    config::{self, Config},
+    config::Config,
     fact::GateId,
     frame::CameraId,
-    gate::{self, Memory},
     journal::{HealthChange, Journal, evidence::Cabinet},
     publish,
     read::recall::Recall,
     shutdown::{Trigger, shutdown},
 };
 
-/// Vehicles let in so shortly before the start may stand there still.
-const STANDING: Duration = Duration::from_secs(600);
 /// What was let in until now gets this long to reach the journal before a gate is wired anew.
 const SETTLING: Duration = Duration::from_secs(1);
 
@@ -78,6 +77,7 @@ pub(super) struct Wired {
     /// `None` where there is no [mqtt].
     broker: Option<Correspondence>,
     messenger: Messenger,
+    couriers: Couriers,
     /// `None` where there is no [http], or it cannot be served.
     http: Option<(api::Server, SocketAddr)>,
     /// Why not.
@@ -91,6 +91,7 @@ pub(super) struct Wired {
     log_plates: Arc<AtomicBool>,
     screen: Option<Screen>,
     cabinet: Option<Cabinet>,
+    placement: Placement,
     /// How far the wall clock can be believed.
     trust: WallTrust,
     clock: Arc<dyn Clock>,
@@ -113,9 +114,12 @@ impl Wired {
         }
         note_lines(config);
         let messenger = Messenger::new();
-        let plans = plans(config, |_| true, &journal, &messenger, clock);
+        let plans = gates::plans(config, |_| true, &journal, &messenger, clock);
         let (mut gates, events) = Gates::start(plans, clock).map_err(cannot_start("the gates".to_owned()))?;
-        let networks = Networks::load(&settings::chain(config))?;
+        let placement = Placement::new(config.threads.clone());
+        let (look, serve) = (&placement.threads.look, &placement.threads.serve);
+        let loaded = placement.within(look, || Networks::load(&settings::chain(config)));
+        let networks = loaded.map_err(cannot_start("the networks".to_owned()))??;
         let (screen, screen_sender) = match options.screen {
             true => {
                 let (screen, sender) =
@@ -129,7 +133,9 @@ impl Wired {
             Some(settings) => {
                 let folder = settings.folder.display().to_string();
                 let onlooker = Some(pictures.onlooker());
-                let opened = Cabinet::open(settings, journal.writer(), onlooker, Arc::clone(clock));
+                let opened = placement
+                    .within(serve, || Cabinet::open(settings, journal.writer(), onlooker, Arc::clone(clock)))
+                    .flatten();
                 let (cabinet, exhibitor) =
                     opened.map_err(cannot_start(format!("the evidence in {folder}")))?;
                 (Some(cabinet), Some(exhibitor))
@@ -171,6 +177,7 @@ impl Wired {
             porter,
             broker: None,
             messenger,
+            couriers: Couriers::default(),
             http: None,
             unserved: None,
             questions,
@@ -181,10 +188,13 @@ impl Wired {
             log_plates,
             screen,
             cabinet,
+            placement,
             trust,
             clock: Arc::clone(clock),
         };
         let cameras: BTreeSet<CameraId> = config.cameras.iter().map(|camera| camera.id.clone()).collect();
+        // Before anything happens that they are to tell.
+        wired.send_couriers()?;
         wired.open_eyes(&cameras)?;
         wired.begin_correspondence()?;
         // Plates are read all the same.
@@ -239,6 +249,9 @@ impl Wired {
 
     /// Everything but HTTP, to what is in force now.
     fn try_exchange(&mut self, difference: &Difference) -> Result<(), DaemonError> {
+        if difference.webhooks {
+            self.couriers.hush();
+        }
         // Gates first: what is unwired is at rest before anything takes its place.
         difference.unwired.iter().for_each(|id| self.gates.remove(id));
         let closing: Vec<Eye> = self.eyes.extract_if(.., |eye| difference.closed.contains(&eye.id)).collect();
@@ -269,6 +282,11 @@ impl Wired {
             }
             self.begin_correspondence()?;
         }
+        if difference.webhooks {
+            // The old ones first: no receiver is told by two.
+            self.couriers = Couriers::default();
+            self.send_couriers()?;
+        }
         Ok(())
     }
 
@@ -278,7 +296,7 @@ impl Wired {
         // Whoever was let in a moment ago must not be served a second time.
         self.journal.writer().flush(SETTLING);
         let is_wanted = |id: &GateId| wired.contains(id);
-        for plan in plans(&self.config, is_wanted, &self.journal, &self.messenger, &self.clock) {
+        for plan in gates::plans(&self.config, is_wanted, &self.journal, &self.messenger, &self.clock) {
             let what = format!("gate {}", plan.settings.id);
             self.gates.add(plan).map_err(|error| DaemonError::Start { what, error })?;
         }
@@ -289,8 +307,8 @@ impl Wired {
 
     /// Opens these cameras of the configuration, if they are not switched off.
     fn open_eyes(&mut self, wanted: &BTreeSet<CameraId>) -> Result<(), DaemonError> {
-        let Self { networks, porter, sinks, clock, config, trust, .. } = self;
-        let parts = Shared { networks, porter, sinks, trust, clock };
+        let Self { networks, porter, sinks, clock, config, trust, placement, .. } = self;
+        let parts = Shared { networks, porter, sinks, trust, placement, clock };
         for camera in config.cameras.iter().filter(|camera| camera.enabled && wanted.contains(&camera.id)) {
             let opened = Eye::open(camera, config, &parts);
             let what = format!("camera {}", camera.id);
@@ -316,6 +334,16 @@ impl Wired {
             clock: &self.clock,
         };
         self.broker = Some(Correspondence::begin(settings, mqtt, &rest)?);
+        Ok(())
+    }
+
+    fn send_couriers(&mut self) -> Result<(), DaemonError> {
+        let couriers = self.placement.within(&self.placement.threads.serve, || {
+            Couriers::start(&self.config.webhooks, &self.journal, &self.trust, &self.clock)
+        });
+        let couriers = couriers.flatten();
+        self.couriers =
+            couriers.map_err(|error| DaemonError::Start { what: "the webhooks".to_owned(), error })?;
         Ok(())
     }
 
@@ -346,11 +374,19 @@ impl Wired {
             node: Arc::new(node),
             events: self.sinks.events().clone(),
         };
-        let server = api::Server::start(settings, sources, claim, Arc::clone(&self.clock));
+        let server = self.placement.within(&self.placement.threads.serve, || {
+            api::Server::start(settings, sources, claim, Arc::clone(&self.clock))
+        });
+        let server = server.flatten();
         let server = server.map_err(|error| DaemonError::Start { what, error })?;
         self.http = Some((server, listen));
         self.unserved = None;
         Ok(())
+    }
+
+    /// Who is told by webhooks.
+    pub(super) fn receivers(&self) -> Vec<Receiver> {
+        self.couriers.receivers()
     }
 
     /// What the HTTP API came to, where there is one.
@@ -384,6 +420,8 @@ impl Wired {
         all.extend(self.broker.as_ref().map(|broker| Moving::new("publisher", broker.heartbeat())));
         all.extend(self.http.as_ref().map(|(server, _)| Moving::new("http", server.heartbeat())));
         all.extend(self.control.as_ref().map(|control| Moving::new("control", control.heartbeat())));
+        // Not before the longest call is over.
+        all.extend(self.couriers.units().map(|unit| Moving::on_a_device(unit.name(), unit.heartbeat())));
         all.extend(self.gates.scribe().map(|scribe| Moving::new("gate events", scribe)));
         all
     }
@@ -404,6 +442,8 @@ impl Wired {
             .with_http(self.http())
             .with_trust(self.trust.clone());
         gatherer.recall = self.recall();
+        gatherer.receivers = self.receivers();
+        gatherer.placement = self.placement.clone();
         gatherer.unserved = self.unserved();
         gatherer
     }
@@ -490,6 +530,7 @@ impl Wired {
             eyes,
             lists,
             mut broker,
+            mut couriers,
             journal,
             networks,
             sinks,
@@ -498,6 +539,8 @@ impl Wired {
             ..
         } = self;
         drop(gates);
+        // Their last calls may take a while.
+        couriers.hush();
         drop(control);
         // Whoever listens is told; its node holds a way to the sinks.
         drop(http);
@@ -513,6 +556,8 @@ impl Wired {
         // Writes what it was given, and records it.
         drop(cabinet);
         let settled = journal.writer().flush(last_commit);
+        // What their receivers do not have yet, they have after the next start. How far they got is written down at the end.
+        drop(couriers);
         if let Some(broker) = broker {
             broker.end();
         }
@@ -545,45 +590,4 @@ fn note_lines(config: &Config) {
             false => tracing::warn!(%error, "`amslpr gate release` will have to rely on the configuration"),
         }
     }
-}
-
-/// The wanted gates of the configuration, with what the journal remembers of them.
-fn plans(
-    config: &Config,
-    is_wanted: impl Fn(&GateId) -> bool,
-    journal: &Journal,
-    messenger: &Messenger,
-    clock: &Arc<dyn Clock>,
-) -> Vec<Plan> {
-    let wanted: Vec<&config::Gate> = config.gates.iter().filter(|gate| is_wanted(&gate.id)).collect();
-    if wanted.is_empty() {
-        return Vec::new();
-    }
-    // A journal that cannot say it is no reason to lock everybody out; the log says it then.
-    let reader = journal.reader().inspect_err(|error| {
-        tracing::warn!(%error, "who was let in before the start is not known");
-    });
-    let since = clock.wall().checked_sub(STANDING).unwrap_or(Timestamp::MIN);
-    let mut plans = Vec::new();
-    for gate in wanted {
-        let visits = reader.as_ref().map_or_else(
-            |_| Vec::new(),
-            |reader| {
-                reader.let_in_since(&gate.id, since).unwrap_or_else(|error| {
-                    tracing::warn!(gate = %gate.id, %error, "who was let in before the start is not known");
-                    Vec::new()
-                })
-            },
-        );
-        plans.push(Plan {
-            settings: settings::gate(gate, |topic, payload| {
-                let (messenger, clock) = (messenger.clone(), Arc::clone(clock));
-                gate::Output::Message(Arc::new(outlet::ByMessage { topic, payload, messenger, clock }))
-            }),
-            cameras: gate.cameras.clone(),
-            valid: gate.valid,
-            memory: Memory::of_served(visits, config.privacy.mode.clone()),
-        });
-    }
-    plans
 }

@@ -45,6 +45,16 @@ impl Fact {
         }
     }
 
+    /// Nobody had set the clock that its times come from.
+    pub const fn is_clock_unset(&self) -> bool {
+        match self {
+            Self::Decided(decided) => decided.clock_unset,
+            Self::Closed(closed) => closed.clock_unset,
+            Self::Gate(event) => event.clock_unset,
+            Self::Evidence(_) => false,
+        }
+    }
+
     /// Its times are those of a clock that nobody had set.
     pub const fn mark_clock_unset(&mut self) {
         match self {

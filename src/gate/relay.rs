@@ -179,8 +179,8 @@ impl Switch for Relay {
     }
 }
 
-/// Whom to believe that a relay is the one that was meant: these, or nobody.
-fn trust(authorities: Option<&[u8]>) -> TlsConfig {
+/// Whom to believe that a machine is the one that was meant: these, or nobody.
+pub(crate) fn trust(authorities: Option<&[u8]>) -> TlsConfig {
     let mut certificates = Vec::new();
     for item in tls::parse_pem(authorities.unwrap_or_default()) {
         if let Ok(PemItem::Certificate(certificate)) = item {

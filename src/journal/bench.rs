@@ -80,7 +80,7 @@ fn measure(path: &Path, rows: u64) -> Result<Report, BenchError> {
     let counted = COUNTED.min(rows / 3).max(1);
     let bulk = BULK.min(rows / 3);
     let mut next = rows.saturating_sub(counted + bulk + SINGLE);
-    fill(path, &settings, clock.as_ref(), next)?;
+    fill_with(path, &settings, clock.as_ref(), next)?;
     let journal = Journal::open(path, &settings, Arc::<SystemClock>::clone(&clock))?;
     let (writer, mut outbox) = (journal.writer(), journal.pending_facts()?);
     let mut delivered = 0;
@@ -207,8 +207,13 @@ fn written() -> Option<(u64, u64)> {
     Some((count("write_bytes: ")?, count("wchar: ")?))
 }
 
+/// Makes a journal of so many passages, as fast as it goes.
+pub fn fill(path: &Path, passages: u64) -> Result<(), BenchError> {
+    fill_with(path, &Settings::default(), &SystemClock::start(), passages)
+}
+
 /// Fills a journal with passages as they would have been recorded, without waiting for the disk after each.
-fn fill(path: &Path, settings: &Settings, clock: &SystemClock, passages: u64) -> Result<(), BenchError> {
+fn fill_with(path: &Path, settings: &Settings, clock: &SystemClock, passages: u64) -> Result<(), BenchError> {
     let _lock = file::hold(path)?;
     let opened = file::open(path, settings, clock)?;
     let db = opened.db;

@@ -139,11 +139,12 @@ pub(super) fn select(db: &Connection, nr: u64) -> rusqlite::Result<Option<Stored
     db.prepare_cached(&sql)?.query_row([nr], stored).optional()
 }
 
+/// The first and the last one. Two questions: asked together, SQLite would look at every row.
+pub(super) const ENDS: &str = "SELECT (SELECT min(nr) FROM facts), (SELECT max(nr) FROM facts)";
+
 /// The last fact up to which at most `told` were for the broker; 0: there is none. `told` never falls from row to
 /// row, so halving finds it.
 pub(super) fn nr_of_told(db: &Connection, told: u64) -> rusqlite::Result<u64> {
-    // Two questions: asked together, SQLite would look at every row.
-    const ENDS: &str = "SELECT (SELECT min(nr) FROM facts), (SELECT max(nr) FROM facts)";
     let ends: (Option<u64>, Option<u64>) =
         db.prepare_cached(ENDS)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let (Some(first), Some(last)) = ends else { return Ok(0) };

@@ -10,7 +10,7 @@
 //! queue > opening > writer   one thread, one transaction at a time   retention, room   what is too old or too much goes
 //! lists, changes, health   who may pass by whose word, how the node was     orders, marks   what a restart must not forget
 //! evidence   images beside the file, vouched for by it             care     verify, back up, restore, maintain, erase
-//! reader  search  tail  outbox   questions, on connections of their own
+//! reader  search  tail  outbox  follow   questions, on connections of their own
 //! ```
 
 pub mod bench;
@@ -23,6 +23,7 @@ pub mod evidence;
 mod facts;
 mod file;
 mod find;
+mod follow;
 mod gates;
 mod grounds;
 mod health;
@@ -59,6 +60,7 @@ pub use chain::{Fault, Verified};
 pub use changes::Recorded;
 pub use file::OpenError;
 pub use find::IdPrefix;
+pub use follow::{Followed, Follower};
 pub use health::HealthChange;
 pub use lists::{Applied, ApplyError, ListStore};
 use opening::Opening;
@@ -171,7 +173,7 @@ impl Journal {
         let opening = Opening { path: path.to_owned(), settings, clock, stats: Arc::clone(&stats), tell };
         let (ready, set_aside) = match opening.open() {
             Ok((writing, set_aside)) => {
-                queue.begin(writing.delivered());
+                queue.begin(writing.newest(), writing.delivered());
                 (Some(writing), set_aside)
             }
             Err(error) if error.is_for_want_of_room() => {
@@ -189,7 +191,7 @@ impl Journal {
                         return writing.run(&queue);
                     }
                     if let Some(writing) = opening.patiently(&queue) {
-                        queue.begin(writing.delivered());
+                        queue.begin(writing.newest(), writing.delivered());
                         writing.run(&queue);
                     }
                 }
@@ -230,6 +232,11 @@ impl Journal {
             true => PendingFacts::open(&self.path, queue),
             false => Ok(PendingFacts::later(&self.path, queue)),
         }
+    }
+
+    /// Somebody who is told of facts in their order and goes on after a restart where they were. One of each name only.
+    pub fn follower(&self, name: &str) -> Follower {
+        Follower::begin(&self.path, name, Arc::clone(&self.queue))
     }
 
     /// There was, or is again, room for the file.

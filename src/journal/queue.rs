@@ -1,9 +1,9 @@
-//! The bounded queue between the pipeline and the disk: facts, the broker's acknowledgements, requests.
+//! The bounded queue between the pipeline and the disk: facts, how far those got who are told of them, requests.
 //!
 //! Pure waiting and counting; what is written, and how, is `writer`'s business.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Condvar, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -47,12 +47,26 @@ pub enum Handed {
     Lost,
 }
 
+/// How far those got who are told of facts.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Progress {
+    /// The broker has everything up to this number; `None`: nothing new.
+    pub delivered: Option<u64>,
+    /// Followers that moved on, and to which fact.
+    pub followed: BTreeMap<String, u64>,
+}
+
+impl Progress {
+    pub(super) fn is_none(&self) -> bool {
+        self.delivered.is_none() && self.followed.is_empty()
+    }
+}
+
 /// What the writer shall do next.
 #[derive(Debug, Default)]
 pub(super) struct Work {
     pub items: Vec<Item>,
-    /// The broker has everything up to this number; `None`: nothing new.
-    pub delivered: Option<u64>,
+    pub progress: Progress,
     pub erase_before: Option<Timestamp>,
     /// The journal is too large: its oldest facts have to go.
     pub make_room: bool,
@@ -71,6 +85,11 @@ struct State {
     delivered_beyond: BTreeSet<u64>,
     /// What of that is on the disk.
     noted: u64,
+    /// How far each follower got, and those that moved on since that was last written down.
+    places: BTreeMap<String, u64>,
+    moved: BTreeSet<String>,
+    /// The newest fact when the file was opened.
+    head_at_opening: u64,
     erase_before: Option<Timestamp>,
     make_room: bool,
     /// Items ever taken in, and items ever settled (recorded, or given up).
@@ -120,9 +139,10 @@ impl Queue {
         }
     }
 
-    /// The journal is open. The broker has everything up to `delivered`.
-    pub(super) fn begin(&self, delivered: u64) {
+    /// The journal is open, with `newest` as its newest fact. The broker has everything up to `delivered`.
+    pub(super) fn begin(&self, newest: u64, delivered: u64) {
         let mut state = self.lock();
+        state.head_at_opening = newest;
         (state.delivered, state.noted) = (delivered, delivered);
         (state.open, state.failing) = (true, false);
         self.work.notify_all();
@@ -212,6 +232,34 @@ impl Queue {
         (state.delivered, state.delivered_beyond.len() as u64)
     }
 
+    /// A follower has got this far.
+    pub(super) fn follow(&self, name: &str, nr: u64) {
+        let mut state = self.lock();
+        state.places.insert(name.to_owned(), nr);
+        state.moved.insert(name.to_owned());
+        self.work.notify_one();
+    }
+
+    /// How far a follower of this name got since the start, written down or not.
+    pub(super) fn place_of(&self, name: &str) -> Option<u64> {
+        self.lock().places.get(name).copied()
+    }
+
+    pub(super) fn head_at_opening(&self) -> u64 {
+        self.lock().head_at_opening
+    }
+
+    /// How many items are recorded or given up.
+    pub(super) fn settled_so_far(&self) -> u64 {
+        self.lock().settled
+    }
+
+    /// Waits until more than `seen` items are settled, for no longer than `limit`.
+    pub(super) fn wait_settled(&self, seen: u64, limit: Duration) {
+        let waits = |state: &mut State| state.settled <= seen && !state.stop;
+        drop(self.settled.wait_timeout_while(self.lock(), limit, waits));
+    }
+
     pub(super) fn erase_before(&self, time: Timestamp) {
         self.lock().erase_before = Some(time);
         self.work.notify_one();
@@ -227,6 +275,7 @@ impl Queue {
         self.lock().stop = true;
         self.work.notify_all();
         self.room.notify_all();
+        self.settled.notify_all();
     }
 
     /// Waits until every fact handed over so far is settled; false if that takes longer than `limit`.
@@ -245,7 +294,8 @@ impl Queue {
     pub(super) fn take(&self, stats: &Stats) -> Work {
         let mut state = self.lock();
         let idle = |state: &mut State| {
-            state.items.is_empty() && state.delivered == state.noted && !state.has_errand() && !state.stop
+            let told = state.delivered == state.noted && state.moved.is_empty();
+            state.items.is_empty() && told && !state.has_errand() && !state.stop
         };
         self.heartbeat.beat();
         while idle(&mut state) {
@@ -265,9 +315,15 @@ impl Queue {
         state.urgent -= items.iter().filter(|item| !item.can_wait()).count();
         stats.queued.store(state.items.len() as u64, Ordering::Relaxed);
         self.room.notify_all();
+        let followed = state.places.iter().filter(|(name, _)| state.moved.contains(*name));
+        let followed = followed.map(|(name, nr)| (name.clone(), *nr)).collect();
+        state.moved.clear();
         Work {
             items,
-            delivered: (state.delivered > state.noted).then_some(state.delivered),
+            progress: Progress {
+                delivered: (state.delivered > state.noted).then_some(state.delivered),
+                followed,
+            },
             erase_before: state.erase_before.take(),
             make_room: std::mem::take(&mut state.make_room),
             stop: state.stop && state.items.is_empty(),
@@ -294,6 +350,7 @@ impl Queue {
             state.urgent += usize::from(!item.can_wait());
             state.items.push_front(item);
         }
+        state.moved.extend(work.progress.followed.into_keys());
         state.make_room |= work.make_room;
         if state.erase_before.is_none() {
             state.erase_before = work.erase_before;

@@ -12,8 +12,8 @@ use super::{
     Settings,
     body::{self, Body},
     facts::Head,
-    health, index, marks, memory,
-    queue::{Item, Queue, Work},
+    follow, health, index, marks, memory,
+    queue::{Item, Progress, Queue, Work},
     retention::{self, Erased},
     room::Limit,
     stats::Stats,
@@ -86,6 +86,11 @@ impl Writing {
         Ok(Self { db, words, settings, clock, stats, tell, head, indexed, tail, limit })
     }
 
+    /// The newest fact.
+    pub(super) const fn newest(&self) -> u64 {
+        self.head.nr
+    }
+
     /// How many of the facts for the broker it has.
     pub(super) const fn delivered(&self) -> u64 {
         self.head.delivered
@@ -105,7 +110,7 @@ impl Writing {
                     }
                     self.stats.disk_full.store(false, Ordering::Relaxed);
                     self.count_undelivered(queue);
-                    queue.done(items, work.delivered);
+                    queue.done(items, work.progress.delivered);
                 }
                 // At its own limit there is something that can be done about it.
                 Err(error) if is_full(&error) && self.is_at_limit() && self.make_room(queue) => {
@@ -150,7 +155,7 @@ impl Writing {
 
     /// Commits the work, and notes how long that took.
     fn settle(&mut self, work: &Work) -> rusqlite::Result<()> {
-        if work.items.is_empty() && work.delivered.is_none() {
+        if work.items.is_empty() && work.progress.is_none() {
             return Ok(());
         }
         let began = self.clock.now();
@@ -167,12 +172,12 @@ impl Writing {
     /// An error is the disk's; a fact that the database does not accept is given up instead.
     fn settle_now(&mut self, work: &Work) -> rusqlite::Result<()> {
         let entries: Vec<Entry> = work.items.iter().filter_map(|item| self.entry(item)).collect();
-        match self.commit(&entries, work.delivered) {
+        match self.commit(&entries, &work.progress) {
             Err(error) if !is_the_disks(&error) && !entries.is_empty() => {
                 // One of them is odd: alone, each shows which.
-                self.commit(&[], work.delivered)?;
+                self.commit(&[], &work.progress)?;
                 for entry in &entries {
-                    match self.commit(std::slice::from_ref(entry), None) {
+                    match self.commit(std::slice::from_ref(entry), &Progress::default()) {
                         Err(error) if is_the_disks(&error) => return Err(error),
                         Err(error) => match entry {
                             Entry::Fact(body) => self.refuse(&uuid::Uuid::from_bytes(body.id), &error),
@@ -209,14 +214,14 @@ impl Writing {
         tracing::error!(%id, %error, "the journal refuses a fact");
     }
 
-    fn commit(&mut self, entries: &[Entry], delivered: Option<u64>) -> rusqlite::Result<()> {
+    fn commit(&mut self, entries: &[Entry], progress: &Progress) -> rusqlite::Result<()> {
         // Losing an acknowledgement in a power cut only means that it is delivered twice.
         self.db.pragma_update(None, "synchronous", if entries.is_empty() { "NORMAL" } else { "FULL" })?;
         let now = self.clock.wall().as_microsecond();
         let transaction = Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)?;
         // Whoever changes lists records it, beside this thread.
         let mut head = self.head.as_it_stands(&transaction)?;
-        head.delivered = delivered.unwrap_or(head.delivered);
+        head.delivered = progress.delivered.unwrap_or(head.delivered);
         let mut new = HashSet::new();
         let mut facts = 0;
         for entry in entries {
@@ -240,9 +245,10 @@ impl Writing {
             new.insert(key);
         }
         marks::forget_old(&transaction, now)?;
-        if new.is_empty() && delivered.is_some() {
+        if new.is_empty() && progress.delivered.is_some() {
             head.note_delivered(&transaction)?;
         }
+        follow::note(&transaction, &progress.followed)?;
         transaction.commit()?;
         let stats = &self.stats;
         Stats::add(&stats.recorded, new.len() as u64);

@@ -28,7 +28,7 @@ pub enum Stage {
     Decide,
     /// One durable transaction of the journal, with all facts that share it.
     Journal,
-    /// From handing a message to the broker's client to the broker's acknowledgement.
+    /// From handing a message on to its being acknowledged: by the broker, or by the receiver of a webhook.
     Publish,
     /// From switching a gate's output to its being switched.
     Actuate,

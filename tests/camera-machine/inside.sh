@@ -104,25 +104,26 @@ hold = "3s"'
 sed -i '/^decode\|^motion/d' /etc/amslpr.toml
 amslpr run --quiet --config /etc/amslpr.toml >/tmp/daemon.log 2>&1 &
 daemon=$!
-looked() { amslpr status --json --config /etc/amslpr.toml | sed 's/.*"looked_at":\([0-9]*\).*/\1/'; }
-looks_in() { # looks_in seconds: how often it was looked at
-	looks=$(looked)
+# Pictures left out because nothing is going on: unlike looks, how many they are does not hang on how slow the machine is.
+rested() { amslpr status --json --config /etc/amslpr.toml | sed 's/.*"rested":\([0-9]*\).*/\1/'; }
+rests_in() { # rests_in seconds: how many pictures were left out
+	rests=$(rested)
 	usleep $(($1 * 1000000))
-	echo $(($(looked) - looks))
+	echo $(($(rested) - rests))
 }
 check "a camera with a trigger is live" wait_for 120 logged "camera live"
 usleep 15000000
-resting=$(looks_in 20)
+resting=$(rests_in 20)
 echo 0,0,0,0,0,0,0,1 >/sys/module/gpio_rig/parameters/inputs
 usleep 2000000
-awake=$(looks_in 20)
+awake=$(rests_in 20)
 echo 0,0,0,0,0,0,0,0 >/sys/module/gpio_rig/parameters/inputs
 usleep 8000000
-after=$(looks_in 20)
-say "looks in 20 s: $resting at rest, $awake while the input is active, $after after it"
-check "at rest it is looked at now and then" [ "$resting" -ge 1 -a "$resting" -le 8 ]
-check "an input wakes it" [ "$awake" -ge $((resting * 2 + 3)) ]
-check "and it goes to rest again" [ "$after" -le $((resting + 3)) ]
+after=$(rests_in 20)
+say "pictures left out in 20 s: $resting at rest, $awake while the input is active, $after after it"
+check "at rest most pictures are left out" [ "$resting" -ge 50 ]
+check "an input wakes it: none is" [ "$awake" -eq 0 ]
+check "and it goes to rest again" [ "$after" -ge 50 ]
 kill $daemon
 check "the daemon ends in order again" eval 'wait_for 30 eval "! kill -0 $daemon 2>/dev/null"'
 echo "all is well"

@@ -6,7 +6,10 @@ use super::print;
 use crate::{
     capture::{
         Camera, CameraState, Care, Condition, Delivery, Origin, habits,
-        v4l2::list::{self, Found},
+        v4l2::{
+            Controls,
+            list::{self, Found},
+        },
         watch,
     },
     cli::Exit,
@@ -82,6 +85,9 @@ pub(super) fn run(args: &Args) -> anyhow::Result<Exit> {
                 worst = finding.verdict;
             }
         }
+        if let Some(finding) = controls_now(camera) {
+            print(&finding);
+        }
     }
     Ok(if worst == Verdict::Bad { Exit::Failure } else { Exit::Success })
 }
@@ -108,15 +114,27 @@ fn device(camera: &Found) -> Finding {
         detail.push_str(&format!("\n     {:<12} {}{unread} {sizes}{more}", "", format.code));
     }
     if !camera.controls.is_empty() {
-        let controls: Vec<_> =
-            camera.controls.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-        detail.push_str(&format!("\n     {:<12} {}", "", controls.join(", ")));
+        detail.push_str(&format!("\n     {:<12} {}", "", controls(camera)));
     }
     let readable = camera.formats.iter().any(|format| format.read);
     let raw = camera.driver.contains("unicam") || camera.driver.contains("rp1-cfe");
     let advice = (!readable).then(|| if raw { bridge() } else { "no format of it is read here" }.to_owned());
     let verdict = if readable { Verdict::Good } else { Verdict::Doubtful };
     Finding { verdict, what: "device", detail, advice }
+}
+
+fn controls(camera: &Found) -> String {
+    let controls = camera.controls.iter().map(|(name, value)| format!("{name} = {value}"));
+    controls.collect::<Vec<_>>().join(", ")
+}
+
+/// How a camera's controls stand after it was opened, where the configuration sets some.
+fn controls_now(camera: &config::Camera) -> Option<Finding> {
+    let Source::V4l2 { device, controls: wanted, .. } = &camera.source else { return None };
+    let device = (*wanted != Controls::default()).then(|| device.canonicalize().ok())??;
+    let (found, _) = list::devices();
+    let found = found.iter().find(|one| one.device == device)?;
+    Some(Finding::good("camera", format!("{}: {} now", camera.id, controls(found))))
 }
 
 /// Opens a camera and looks at what it gives for some seconds.

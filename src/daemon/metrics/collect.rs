@@ -10,6 +10,7 @@ use crate::{
     },
     infer::EngineKind,
     publish,
+    webhook::State,
 };
 
 const STATES: [&str; 5] = ["starting", "live", "retrying", "ended", "failed"];
@@ -69,6 +70,20 @@ pub(super) fn collect(health: &Health, out: &mut Out) {
         for (why, count) in &mqtt.refused_commands {
             out.whole(&n::MQTT_COMMANDS, &[why], *count);
         }
+    }
+    for webhook in &health.webhooks {
+        let (name, whole) = (webhook.name.as_str(), &webhook.whole);
+        out.whole(&n::WEBHOOK_UP, &[name], u64::from(whole.state == State::Well));
+        let outcomes = [
+            ("delivered", whole.delivered),
+            ("refused", whole.refused),
+            ("given_up", whole.given_up),
+            ("erased", whole.missed),
+        ];
+        outcomes.iter().for_each(|(outcome, count)| out.whole(&n::WEBHOOK_FACTS, &[name, outcome], *count));
+        out.whole(&n::WEBHOOK_BEHIND, &[name], whole.behind);
+        out.times(&n::WEBHOOK_CALLS, &[name], &whole.calls.times);
+        out.whole(&n::WEBHOOK_FAILED, &[name], whole.calls.errors);
     }
     if let Some(told) = &health.http {
         http(told, out);

@@ -112,6 +112,12 @@ families! {
     MQTT_IMAGES = Counter "amslpr_mqtt_images_total" ["outcome"] "Pictures: sent, dropped.";
     MQTT_COMMANDS = Counter "amslpr_mqtt_commands_total" ["outcome"] "Commands: taken, or the word for why they were refused.";
 
+    WEBHOOK_UP = Gauge "amslpr_webhook_up" ["webhook"] "1: the receiver took what it was told last. Only with [[webhook]].";
+    WEBHOOK_FACTS = Counter "amslpr_webhook_facts_total" ["webhook", "outcome"] "Facts: delivered, refused (the receiver does not want it), given_up (too old in the end), erased (of all kinds, before it was told).";
+    WEBHOOK_BEHIND = Gauge "amslpr_webhook_behind_facts" ["webhook"] "Facts of all kinds that are still to be looked at.";
+    WEBHOOK_CALLS = Histogram "amslpr_webhook_call_seconds" ["webhook"] "Calls, until their answer or failure.";
+    WEBHOOK_FAILED = Counter "amslpr_webhook_failed_calls_total" ["webhook"] "Calls that failed, and were tried again if that is of use.";
+
     HTTP_REQUESTS = Counter "amslpr_http_requests_total" ["route", "class"] "Requests by route and class of the answer: 1xx to 5xx. Only with [http].";
     HTTP_TIME = Histogram "amslpr_http_request_seconds" ["route"] "Time to the answer's head.";
     HTTP_REFUSED = Counter "amslpr_http_refused_total" ["reason"] "What was turned away: token (wrong or none), role, rate, connections (too many), timeout (too slow), listeners (too many), slow (a listener that did not keep up), flood (a listener that says too much).";

@@ -1,0 +1,169 @@
+//! One HTTP call to a receiver, and what its answer means: it has the message, it will never take it, or try again.
+
+use std::{fmt, time::Duration};
+
+use ureq::{
+    Agent,
+    http::{HeaderMap, StatusCode, Uri, header::RETRY_AFTER},
+};
+
+use super::Settings;
+use crate::gate::relay;
+
+/// A receiver that wants to be left alone is left alone for no longer than this.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// Why a receiver does not have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// It is this message that it does not want: trying again is of no use.
+    Refused(String),
+    /// It may take it later; not before this time, if it says so.
+    Later(String, Option<Duration>),
+}
+
+/// A message, ready to be sent.
+#[derive(Debug)]
+pub(super) struct Message<'a> {
+    pub id: &'a str,
+    pub timestamp: i64,
+    pub signature: &'a str,
+    pub body: &'a str,
+}
+
+/// Where messages are posted to.
+pub(super) struct Post {
+    agent: Agent,
+    url: String,
+    host: String,
+}
+
+impl fmt::Debug for Post {
+    /// The address may hold more than others should know.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Post").field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+/// The machine and the port of an address: all of it that may be shown.
+pub fn place(url: &str) -> (String, u16) {
+    let uri = url.parse::<Uri>().ok();
+    let host = uri.as_ref().and_then(Uri::host).unwrap_or("receiver").to_owned();
+    let usual = if uri.as_ref().and_then(Uri::scheme_str) == Some("https") { 443 } else { 80 };
+    (host, uri.and_then(|uri| uri.port_u16()).unwrap_or(usual))
+}
+
+impl Post {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let agent = Agent::config_builder()
+            // Nobody between us and the receiver, nowhere else to go; one connection, kept while there is something to say.
+            .proxy(None)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .max_idle_connections(1)
+            .max_idle_age(Duration::from_secs(20))
+            .http_status_as_error(false)
+            .max_response_header_size(16 << 10)
+            .timeout_global(Some(settings.timeout))
+            .tls_config(relay::trust(settings.authorities.as_deref()))
+            .user_agent(concat!("amslpr/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .new_agent();
+        Self { agent, url: settings.url.clone(), host: place(&settings.url).0 }
+    }
+
+    pub(super) fn send(&self, message: &Message<'_>) -> Result<(), Failure> {
+        let answer = self
+            .agent
+            .post(&self.url)
+            .header("content-type", "application/json")
+            .header("webhook-id", message.id)
+            .header("webhook-timestamp", message.timestamp.to_string())
+            .header("webhook-signature", message.signature)
+            .send(message.body);
+        let host = &self.host;
+        let answer = answer.map_err(|error| match error {
+            ureq::Error::Timeout(_) => Failure::Later(format!("{host} does not answer in time"), None),
+            error => Failure::Later(format!("{host} cannot be reached: {error}"), None),
+        })?;
+        let verdict = judge(answer.status(), answer.headers(), host);
+        // A short answer is read, so that the connection can be used again; what it says is of no interest.
+        let mut body = answer.into_body();
+        let _ = body.with_config().limit(4 << 10).read_to_vec();
+        verdict
+    }
+}
+
+/// What an answer means.
+fn judge(status: StatusCode, headers: &HeaderMap, host: &str) -> Result<(), Failure> {
+    let words = match status.as_u16() {
+        200..300 => return Ok(()),
+        // About what is in it, and nothing else.
+        413 | 415 | 422 => {
+            return Err(Failure::Refused(format!("{host} does not want what it is told ({status})")));
+        }
+        400 => format!("{host} answers {status}: does it know the key, and is its clock right?"),
+        300..400 => {
+            format!("{host} sends us on ({status}), which is not followed: write the address that it names")
+        }
+        401 | 403 => format!("{host} does not let us in ({status}): does it know the key?"),
+        404 | 410 => format!("{host} knows no such address ({status})"),
+        _ => format!("{host} answers {status}"),
+    };
+    let pause = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    Err(Failure::Later(words, pause.map(|seconds| Duration::from_secs(seconds).min(LONGEST_PAUSE))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_means_done_or_never_or_later() {
+        let none = HeaderMap::new();
+        let check = |status: u16| judge(StatusCode::from_u16(status).unwrap(), &none, "h");
+        for status in [200, 201, 202, 204] {
+            assert_eq!(check(status), Ok(()));
+        }
+        for status in [413, 415, 422] {
+            assert!(matches!(check(status), Err(Failure::Refused(_))), "{status}");
+        }
+        for (status, words) in [
+            (302, "sends us on"),
+            (400, "is its clock right"),
+            (401, "does it know the key"),
+            (404, "no such address"),
+            (405, "answers 405"),
+            (408, "answers 408"),
+            (429, "answers 429"),
+            (500, "answers 500"),
+            (503, "answers 503"),
+        ] {
+            assert!(
+                matches!(check(status), Err(Failure::Later(said, None)) if said.contains(words)),
+                "{status}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_receiver_may_ask_for_a_pause_but_not_for_ever() {
+        let pause = |text: &str| {
+            let headers = HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
+            match judge(StatusCode::SERVICE_UNAVAILABLE, &headers, "h") {
+                Err(Failure::Later(_, pause)) => pause,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(pause("7"), Some(Duration::from_secs(7)));
+        assert_eq!(pause("999999999999"), Some(LONGEST_PAUSE));
+        assert_eq!(pause("Wed, 21 Oct 2026 07:28:00 GMT"), None);
+        assert_eq!(pause("-1"), None);
+    }
+
+    #[test]
+    fn only_the_machine_and_its_port_are_shown() {
+        assert_eq!(place("https://example.net/hook/s3cr3t"), ("example.net".to_owned(), 443));
+        assert_eq!(place("http://[::1]:8080/x?token=1"), ("[::1]".to_owned(), 8080));
+    }
+}
