@@ -25,11 +25,10 @@ import onnx  # noqa: E402
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static  # noqa: E402
 from onnxruntime.quantization.shape_inference import quant_pre_process  # noqa: E402
 
-
-# With ReLU among them a scale spans what comes out of it; without, half of the steps go to what it cuts away. Additions
-# and concatenations cost accuracy and gain no time.
+# With ReLU among them a scale spans what comes out of it; without, half of the steps go to what it cuts away. Additions,
+# concatenations and pools too would save 4 % of the time at best.
 TYPES = ["Conv", "Relu", "MatMul"]
-# The first convolution is quicker in floats, its input being floats, and more exact; the last ones take no time.
+# The first convolution is quicker in floats, its input being floats, and more exact; the last ones take hardly any time.
 FLOAT = [r"^/(trunk|stem)/\w+\.0/.*/Conv$", r"/out(\.\d)?/Conv$"]
 
 
