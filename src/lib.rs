@@ -29,7 +29,7 @@
 //! floor 3   journal/  publish/  gate/                   record | tell | act  (strangers to each other)
 //! floor 2   capture/ > detect/ > track/ > read/ > passage/ > access/ > fact/   the one-way chain, and what it found
 //! floor 1   infer/                                      engines: what runs a network (infer/hailo/: on the NPU)
-//! floor 0   geometry clock heartbeat shutdown mailbox backoff secret telemetry/ plate/ frame/   vocabulary and tools
+//! floor 0   geometry clock heartbeat shutdown mailbox backoff secret caller telemetry/ plate/ frame/   vocabulary and tools
 //! ```
 //!
 //! A module uses lower floors and, on its own floor, only what stands to its left. `tests/architecture.rs` reads
@@ -60,6 +60,7 @@
 pub mod access;
 pub mod api;
 pub mod backoff;
+pub mod caller;
 pub mod capture;
 pub mod cli;
 pub mod clock;

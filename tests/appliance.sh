@@ -5,7 +5,8 @@
 # MACHINE=container (the default for amd64) is a container with a systemd of its own: at full speed, but with the kernel
 # that is there, and so without cameras and lines of its own, and with a "power cut" that only kills. MACHINE=emulated is a
 # whole machine, with its own kernel, a virtual camera and GPIO lines, and many times slower; times are not judged there.
-# STAGES="1 2 3" are the boots (an emulated machine can go through its later ones again, from where it stood before them), LIMIT is how many seconds each may take. Needs root, and the packages of `debian/packages`.
+# STAGES="1 2 3" are the boots (an emulated machine can go through its later ones again, from where it stood before them),
+# LIMIT is how many seconds each may take. Needs root, and the packages of `debian/packages`.
 # The first run makes the machine's disk, with what amslpr depends on, from a Debian mirror; the machine itself has no
 # network but the one to this script. Everything stays below target/appliance.
 set -euo pipefail

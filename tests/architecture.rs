@@ -20,6 +20,7 @@ const FLOORS: &[&[&str]] = &[
         "mailbox",
         "backoff",
         "secret",
+        "caller",
         "telemetry",
         "plate",
         "frame",

@@ -13,14 +13,17 @@ use super::{
     Mqtt,
     meaning::{Context, or},
     merge::Placed,
-    report::{Problem, Span},
+    report::{FileId, Problem, Span},
     schema::{self, Key},
     values::Place,
 };
-use crate::publish::{ClientCertificate, HomeAssistant, Part, Tls};
+use crate::{
+    caller,
+    publish::{ClientCertificate, HomeAssistant, Part, Tls},
+};
 
 /// Where Debian keeps the authorities that browsers trust.
-pub(super) const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
+const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// A larger file holds no certificates.
 const LARGEST_PEM: u64 = 4 << 20;
 
@@ -194,6 +197,35 @@ fn tls(context: &mut Context<'_>, placed: &Placed<schema::Mqtt>, secure: bool) -
         return None;
     }
     Some(tls)
+}
+
+/// Whom to believe that it is the one that is called by HTTP (`who`, in a word); `None` where it is called in the clear,
+/// and where what is wrong was said.
+pub(super) fn authorities(
+    context: &mut Context<'_>,
+    file: FileId,
+    ca: &Key<Place>,
+    secure: bool,
+    table: &Span,
+    who: &str,
+) -> Option<Vec<u8>> {
+    let at = ca.as_ref().map_or_else(|| table.clone(), |place| Span { file, bytes: place.span() });
+    if !secure {
+        if ca.is_some() {
+            let problem = Problem::warning(format!("this is of no use: the {who} is called in the clear"));
+            context.wrong(problem.at(at, "").help("write https:// at the beginning of url"));
+        }
+        return None;
+    }
+    let folder = context.merged.folder(file).to_owned();
+    let path = ca.as_ref().map_or_else(|| AUTHORITIES.into(), |place| folder.join(&place.get_ref().0));
+    let pem = pem(context, &path, at.clone())?;
+    if !caller::is_an_authority(&pem) {
+        let problem = Problem::new(format!("{}: no certificate in PEM form", path.display()));
+        let help = format!("ca is the file of the authority that signed the {who}'s certificate");
+        context.wrong(problem.at(at, "").help(help));
+    }
+    Some(pem)
 }
 
 pub(super) fn pem(context: &mut Context<'_>, path: &Path, at: Span) -> Option<Vec<u8>> {

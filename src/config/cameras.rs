@@ -8,7 +8,7 @@ use serde_spanned::Spanned;
 
 use super::{
     Camera, Role, Source, Transport, Trigger, gates,
-    meaning::{Context, or},
+    meaning::{Context, Names, or},
     merge::Placed,
     report::{FileId, Problem, Span},
     schema::{self, Key},
@@ -28,22 +28,12 @@ const LONGEST: Duration = Duration::from_secs(600);
 impl Context<'_> {
     pub(super) fn cameras(&mut self, lines: &mut Vec<(Address, Span)>) -> Vec<Camera> {
         let mut cameras: Vec<Camera> = Vec::new();
-        let mut names: Vec<(&str, Span)> = Vec::new();
+        let mut names = Names::default();
         for placed in &self.merged.cameras {
             let (file, table) = (placed.file, placed.get());
             let name = self.needed(&table.name, "name", &placed.span(), "\"north-gate\"");
             if let Some(name) = name {
-                let at = Span { file, bytes: name.span() };
-                let text = name.get_ref().0.as_str();
-                match names.iter().find(|(earlier, _)| *earlier == text) {
-                    Some((_, first)) => self.wrong(
-                        Problem::new(format!("two cameras share the name {text:?}"))
-                            .at(at, "second use")
-                            .at(first.clone(), "first use")
-                            .help("every camera has a name of its own"),
-                    ),
-                    None => names.push((text, at)),
-                }
+                names.take(self, "cameras", name, file);
             }
             let source = self.source(placed);
             let (role, zones) = self.zones(placed);

@@ -7,13 +7,12 @@ use std::{collections::BTreeMap, fs::File, io::Read as _, path::Path, sync::Arc,
 use serde_spanned::Spanned;
 
 use super::{
-    Source,
-    broker::{AUTHORITIES, pem},
-    meaning::{Context, or},
+    Source, broker,
+    meaning::{Context, Names, or},
     merge::Placed,
     report::{FileId, Problem, Span},
     schema::{self, Key},
-    values::{Name, Place, Time, nearest},
+    values::{Name, Time, nearest},
     wires::{self, LineWord},
 };
 use crate::{
@@ -82,22 +81,12 @@ pub(super) fn interpret(
 ) -> Vec<Gate> {
     let merged = context.merged;
     let mut gates: Vec<Gate> = Vec::new();
-    let mut names: Vec<(&str, Span)> = Vec::new();
+    let mut names = Names::default();
     for placed in &merged.gates {
         let (file, table, at) = (placed.file, placed.get(), placed.span());
         let name = context.needed(&table.name, "name", &at, "\"north\"");
         if let Some(name) = name {
-            let span = Span { file, bytes: name.span() };
-            let text = name.get_ref().0.as_str();
-            match names.iter().find(|(earlier, _)| *earlier == text) {
-                Some((_, first)) => context.wrong(
-                    Problem::new(format!("two gates share the name {text:?}"))
-                        .at(span, "second use")
-                        .at(first.clone(), "first use")
-                        .help("every gate has a name of its own"),
-                ),
-                None => names.push((text, span)),
-            }
+            names.take(context, "gates", name, file);
         }
         let serves = serves(context, placed, cameras);
         let mut reader = Reader { context: &mut *context, file, lines: &mut *lines };
@@ -238,16 +227,7 @@ impl Reader<'_, '_> {
         default: Duration,
         range: std::ops::RangeInclusive<Duration>,
     ) -> Duration {
-        let Some(written) = key else { return default };
-        let time = written.get_ref().0;
-        if !range.contains(&time) {
-            let (least, most) = (range.start(), range.end());
-            let at = self.at(written);
-            self.context
-                .wrong(Problem::new(format!("{what} lies between {least:?} and {most:?}")).at(at, ""));
-            return default;
-        }
-        time
+        self.context.time(self.file, key, what, default, range)
     }
 
     fn output(&mut self, placed: &Placed<schema::Gate>) -> Option<Output> {
@@ -389,7 +369,7 @@ impl Reader<'_, '_> {
         let text = url.get_ref().0.clone();
         let secure =
             text.starts_with("https:") || release_url.as_ref().is_some_and(|url| url.starts_with("https:"));
-        let authorities = self.authorities(&table.ca, secure, &at);
+        let authorities = broker::authorities(self.context, self.file, &table.ca, secure, &at, "relay");
         let ends_itself = ["{seconds}", "timer=", "toggle_after="].iter().any(|word| text.contains(word));
         if release_url.is_none() && !ends_itself {
             let at = self.at(url);
@@ -408,27 +388,6 @@ impl Reader<'_, '_> {
             authorities,
             timeout,
         }))
-    }
-
-    /// Who may vouch for a relay that is called over TLS; those of the system where no file is named.
-    fn authorities(&mut self, ca: &Key<Place>, secure: bool, table: &Span) -> Option<Vec<u8>> {
-        let at = ca.as_ref().map_or_else(|| table.clone(), |place| self.at(place));
-        if !secure {
-            if ca.is_some() {
-                let problem = Problem::warning("this is of no use: the relay is called in the clear");
-                self.context.wrong(problem.at(at, "").help("write https:// at the beginning of url"));
-            }
-            return None;
-        }
-        let folder = self.context.merged.folder(self.file).to_owned();
-        let path = ca.as_ref().map_or_else(|| AUTHORITIES.into(), |place| folder.join(&place.get_ref().0));
-        let pem = pem(self.context, &path, at.clone())?;
-        if !relay::is_an_authority(&pem) {
-            let problem = Problem::new(format!("{}: no certificate in PEM form", path.display()));
-            let help = "ca is the file of the authority that signed the relay's certificate";
-            self.context.wrong(problem.at(at, "").help(help));
-        }
-        Some(pem)
     }
 
     fn wiegand(&mut self, written: &Spanned<schema::GateWiegand>) -> Option<Output> {

@@ -13,8 +13,7 @@ use serde::Deserialize;
 use toml::Value;
 
 use super::{
-    meaning::{Context, or},
-    report::{Problem, Span},
+    meaning::{Context, Names, or},
     values::HELP,
 };
 use crate::access::{self, Days, Holidays, Hours, Schedule};
@@ -172,25 +171,18 @@ impl TryFrom<Value> for DayWord {
 /// The schedules of all files.
 pub(super) fn schedules(context: &mut Context<'_>) -> Vec<Arc<Schedule>> {
     let mut schedules: Vec<Arc<Schedule>> = Vec::new();
-    let mut names: Vec<(&str, Span)> = Vec::new();
+    let mut names = Names::default();
     let merged = context.merged;
     for placed in &merged.schedules {
         let (table, at) = (placed.get(), placed.span());
         let name = context.needed(&table.name, "name", &at, "\"office\"");
         let hours = context.needed(&table.hours, "hours", &at, "[\"mon-fri 07:00-18:00\"]");
         let Some(name) = name else { continue };
-        let (text, span) = (name.get_ref().0.as_str(), Span { file: placed.file, bytes: name.span() });
-        if let Some((_, first)) = names.iter().find(|(earlier, _)| *earlier == text) {
-            context.wrong(
-                Problem::new(format!("two schedules share the name {text:?}"))
-                    .at(span, "second use")
-                    .at(first.clone(), "first use"),
-            );
+        if !names.take(context, "schedules", name, placed.file) {
             continue;
         }
-        names.push((text, span));
         schedules.push(Arc::new(Schedule {
-            name: text.to_owned(),
+            name: name.get_ref().0.clone(),
             zone: or(&table.zone, TimeZone::system(), |zone| zone.0.clone()),
             hours: hours.map_or_else(Vec::new, |all| all.get_ref().iter().map(|hours| hours.0).collect()),
             holidays: or(&table.holidays, [].into(), |all| all.iter().map(|day| day.0).collect()),

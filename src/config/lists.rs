@@ -9,7 +9,7 @@ use serde_spanned::Spanned;
 use super::{
     Camera, Role,
     hours::When,
-    meaning::{Context, or},
+    meaning::{Context, Names, or},
     plates,
     report::{FileId, Problem, Span},
     schema::{self, Key},
@@ -37,26 +37,16 @@ pub(super) fn interpret(
 ) -> Configured {
     let mut lists = Vec::new();
     let mut origins = Vec::new();
-    let mut names: Vec<(&str, Span)> = Vec::new();
+    let mut names = Names::default();
     let merged = context.merged;
     for placed in &merged.lists {
         let (file, table, at) = (placed.file, placed.get(), placed.span());
         let name = context.needed(&table.name, "name", &at, "\"residents\"");
         let kind = context.needed(&table.kind, "kind", &at, "\"allow\"").map(|kind| kind.get_ref().0);
-        if let Some(name) = name {
-            let span = Span { file, bytes: name.span() };
-            let text = name.get_ref().0.as_str();
-            match names.iter().find(|(earlier, _)| *earlier == text) {
-                Some((_, first)) => {
-                    context.wrong(
-                        Problem::new(format!("two lists share the name {text:?}"))
-                            .at(span, "second use")
-                            .at(first.clone(), "first use"),
-                    );
-                    continue;
-                }
-                None => names.push((text, span)),
-            }
+        if let Some(name) = name
+            && !names.take(context, "lists", name, file)
+        {
+            continue;
         }
         let mut entries = Vec::new();
         let mut places = Vec::new();

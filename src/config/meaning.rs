@@ -4,6 +4,7 @@
 //! checked too. Nobody runs with a stand-in: a report with errors is all that `load` gives then.
 
 use std::{
+    ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -18,7 +19,7 @@ use super::{
     schema::Key,
     secret::{self, SecretPlace},
     storage, threads,
-    values::{Bytes, Fraction},
+    values::{Bytes, Fraction, Name, Time},
     web, webhooks,
 };
 use crate::{
@@ -82,7 +83,55 @@ pub(super) fn or<T, U>(key: &Key<T>, default: U, read: impl FnOnce(&T) -> U) -> 
     key.as_ref().map_or(default, |spanned| read(spanned.get_ref()))
 }
 
+/// Names of things of one kind, each with the place where it was met first.
+#[derive(Debug, Default)]
+pub(super) struct Names<'a>(Vec<(&'a str, Span)>);
+
+impl<'a> Names<'a> {
+    /// Notes one of `things`; false, and said, if another has this name.
+    pub(super) fn take(
+        &mut self,
+        context: &mut Context<'_>,
+        things: &str,
+        name: &'a Spanned<Name>,
+        file: FileId,
+    ) -> bool {
+        let (text, at) = (name.get_ref().0.as_str(), Span { file, bytes: name.span() });
+        if let Some((_, first)) = self.0.iter().find(|(earlier, _)| *earlier == text) {
+            context.wrong(
+                Problem::new(format!("two {things} share the name {text:?}"))
+                    .at(at, "second use")
+                    .at(first.clone(), "first use")
+                    .help("each has a name of its own"),
+            );
+            return false;
+        }
+        self.0.push((text, at));
+        true
+    }
+}
+
 impl Context<'_> {
+    /// A time within bounds; `default` where it is not written, or not within.
+    pub(super) fn time(
+        &mut self,
+        file: FileId,
+        key: &Key<Time>,
+        what: &str,
+        default: Duration,
+        range: RangeInclusive<Duration>,
+    ) -> Duration {
+        let Some(written) = key else { return default };
+        let time = written.get_ref().0;
+        if !range.contains(&time) {
+            let (least, most) = (range.start(), range.end());
+            let at = Span { file, bytes: written.span() };
+            self.wrong(Problem::new(format!("{what} lies between {least:?} and {most:?}")).at(at, ""));
+            return default;
+        }
+        time
+    }
+
     pub(super) fn wrong(&mut self, problem: Problem) {
         self.report.add(problem);
     }

@@ -433,7 +433,7 @@ pub(super) struct Webhook {
     pub name: Key<Name>,
     pub url: Key<HookUrl>,
     pub secret: Key<SecretPlace>,
-    pub events: Key<Vec<Spanned<EventWord>>>,
+    pub events: Key<Vec<EventWord>>,
     pub ca: Key<Place>,
     pub timeout: Key<Time>,
     pub keep: Key<Time>,

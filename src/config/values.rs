@@ -355,6 +355,23 @@ word_type!(
     }
 );
 
+/// An address that is called by HTTP by us. What is wrong does not repeat it: it may hold a password. `instead` of that one
+/// does something else.
+pub(super) fn http_address(text: &str, who: &str, example: &str, instead: &str) -> Result<Url, String> {
+    let url = Url::parse(text)
+        .map_err(|error| format!("this is no address: {error}{HELP}for example {example}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.as_str().parse::<ureq::http::Uri>().is_err() {
+        return Err(format!(
+            "{who} has an address that begins with http:// or https://, not {}:{HELP}for example {example}",
+            url.scheme()
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(format!("user name and password do not belong into the address{HELP}{instead}"));
+    }
+    Ok(url)
+}
+
 /// A name that becomes part of topics, file names and thread names.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Value")]

@@ -5,21 +5,19 @@
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use serde::Deserialize;
-use serde_spanned::Spanned;
 use toml::Value;
 use url::Url;
 
 use super::{
-    broker::{AUTHORITIES, pem},
-    meaning::Context,
+    broker,
+    meaning::{Context, Names},
     merge::Placed,
     report::{Problem, Span},
     schema,
-    values::HELP,
+    values::http_address,
 };
 use crate::{
     backoff,
-    gate::relay,
     webhook::{Event, Keys, Settings},
 };
 
@@ -42,20 +40,8 @@ impl TryFrom<Value> for HookUrl {
     fn try_from(value: Value) -> Result<Self, String> {
         let example = "\"https://example.net/amslpr\"";
         let text = value.as_str().ok_or_else(|| format!("expected an address such as {example}"))?;
-        // The address itself is not repeated: it may hold a token.
-        let url = Url::parse(text.trim())
-            .map_err(|error| format!("this is no address: {error}{HELP}for example {example}"))?;
-        if !matches!(url.scheme(), "http" | "https") || url.as_str().parse::<ureq::http::Uri>().is_err() {
-            return Err(format!(
-                "a receiver has an address that begins with http:// or https://, not {}:{HELP}for example {example}",
-                url.scheme()
-            ));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(format!(
-                "user name and password do not belong into the address{HELP}a receiver knows us by the signature"
-            ));
-        }
+        let instead = "a receiver knows us by the signature";
+        let url = http_address(text.trim(), "a receiver", example, instead)?;
         Ok(Self(url))
     }
 }
@@ -79,38 +65,27 @@ pub(super) fn interpret(context: &mut Context<'_>, retention: Option<Duration>) 
     if let Some(more) = merged.webhooks.get(MOST) {
         context.wrong(Problem::new(format!("there may be {MOST} webhooks")).at(more.span(), "one too many"));
     }
-    let mut names: Vec<(&str, Span)> = Vec::new();
+    let mut names = Names::default();
     let mut all = Vec::new();
     for placed in &merged.webhooks {
         let name = context.needed(&placed.get().name, "name", &placed.span(), "\"office\"");
         if let Some(name) = name {
-            let (text, span) = (name.get_ref().0.as_str(), Span { file: placed.file, bytes: name.span() });
-            match names.iter().find(|(earlier, _)| *earlier == text) {
-                Some((_, first)) => context.wrong(
-                    Problem::new(format!("two webhooks share the name {text:?}"))
-                        .at(span, "second use")
-                        .at(first.clone(), "first use")
-                        .help("every webhook has a name of its own: by it the journal knows how far its receiver got"),
-                ),
-                None => names.push((text, span)),
-            }
+            names.take(context, "webhooks", name, placed.file);
         }
-        let settings = webhook(
-            context,
-            placed,
-            retention,
-            name.map(|name| name.get_ref().0.clone()).unwrap_or_default(),
+        let settings = webhook(context, placed, retention);
+        all.extend(
+            name.zip(settings)
+                .map(|(name, settings)| Settings { name: name.get_ref().0.clone(), ..settings }),
         );
-        all.extend(settings.filter(|_| name.is_some()));
     }
     all
 }
 
+/// All of one but its name.
 fn webhook(
     context: &mut Context<'_>,
     placed: &Placed<schema::Webhook>,
     retention: Option<Duration>,
-    name: String,
 ) -> Option<Settings> {
     let (file, table, at) = (placed.file, placed.get(), placed.span());
     let url = context.needed(&table.url, "url", &at, "\"https://example.net/amslpr\"");
@@ -125,25 +100,9 @@ fn webhook(
             })
             .ok()
     });
-    let mut time =
-        |key: &schema::Key<super::values::Time>, what: &str, default, range: std::ops::RangeInclusive<_>| {
-            let Some(written) = key else { return default };
-            let time: Duration = written.get_ref().0;
-            if !range.contains(&time) {
-                let span = Span { file, bytes: written.span() };
-                let (least, most) = (range.start(), range.end());
-                context
-                    .wrong(Problem::new(format!("{what} lies between {least:?} and {most:?}")).at(span, ""));
-            }
-            time
-        };
-    let timeout = time(&table.timeout, "a timeout", Duration::from_secs(5), TIMEOUTS);
-    let keep = time(
-        &table.keep,
-        "the time that facts are kept for a receiver",
-        Duration::from_secs(3 * 24 * 3600),
-        KEEPS,
-    );
+    let timeout = context.time(file, &table.timeout, "a timeout", Duration::from_secs(5), TIMEOUTS);
+    let what = "the time that facts are kept for a receiver";
+    let keep = context.time(file, &table.keep, what, Duration::from_secs(3 * 24 * 3600), KEEPS);
     if let (Some(written), Some(retention)) = (&table.keep, retention.filter(|retention| *retention < keep)) {
         let span = Span { file, bytes: written.span() };
         let what =
@@ -152,7 +111,7 @@ fn webhook(
     }
     let events: BTreeSet<Event> = match &table.events {
         None => [Event::Passage].into(),
-        Some(written) => written.get_ref().iter().map(|word| word.get_ref().0).collect(),
+        Some(written) => written.get_ref().iter().map(|word| word.0).collect(),
     };
     if let Some(written) = table.events.as_ref().filter(|written| written.get_ref().is_empty()) {
         let span = Span { file, bytes: written.span() };
@@ -171,36 +130,10 @@ fn webhook(
                 .help("use https:// if the receiver can"),
         );
     }
-    let authorities = authorities(context, placed, url)?;
+    let secure = url.get_ref().is_secure();
+    let authorities = broker::authorities(context, file, &table.ca, secure, &at, "receiver");
     let url = url.get_ref().0.to_string();
-    Some(Settings { name, url, keys: keys?, events, authorities, timeout, keep, retry: RETRY })
-}
-
-/// Whom to believe that it is the receiver; the inner `None` where it is called in the clear.
-fn authorities(
-    context: &mut Context<'_>,
-    placed: &Placed<schema::Webhook>,
-    url: &Spanned<HookUrl>,
-) -> Option<Option<Vec<u8>>> {
-    let (file, ca) = (placed.file, &placed.get().ca);
-    let at = ca.as_ref().map_or_else(|| placed.span(), |place| Span { file, bytes: place.span() });
-    if !url.get_ref().is_secure() {
-        if ca.is_some() {
-            let problem = Problem::warning("this is of no use: the receiver is called in the clear");
-            context.wrong(problem.at(at, "").help("write https:// at the beginning of url"));
-        }
-        return Some(None);
-    }
-    let folder = context.merged.folder(file).to_owned();
-    let path = ca.as_ref().map_or_else(|| AUTHORITIES.into(), |place| folder.join(&place.get_ref().0));
-    let pem = pem(context, &path, at.clone())?;
-    if !relay::is_an_authority(&pem) {
-        let problem = Problem::new(format!("{}: no certificate in PEM form", path.display()));
-        let help = "ca is the file of the authority that signed the receiver's certificate";
-        context.wrong(problem.at(at, "").help(help));
-        return None;
-    }
-    Some(Some(pem))
+    Some(Settings { name: String::new(), url, keys: keys?, events, authorities, timeout, keep, retry: RETRY })
 }
 
 #[cfg(test)]

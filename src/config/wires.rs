@@ -2,9 +2,8 @@
 
 use serde::Deserialize;
 use toml::Value;
-use url::Url;
 
-use super::values::{HELP, nearest};
+use super::values::{HELP, http_address, nearest};
 use crate::gate::{Address, Pull, wiegand::Bits};
 
 /// A GPIO line: its name, or the label of its chip and its number there.
@@ -151,21 +150,8 @@ impl TryFrom<Value> for RelayUrl {
     fn try_from(value: Value) -> Result<Self, String> {
         let example = "\"http://192.0.2.20/relay/0?turn=on&timer={seconds}\"";
         let text = value.as_str().ok_or_else(|| format!("expected an address such as {example}"))?;
-        // The address itself is not repeated: it may hold a password.
-        let url = Url::parse(&text.replace("{seconds}", "1"))
-            .map_err(|error| format!("this is no address: {error}{HELP}for example {example}"))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(format!(
-                "a relay has an address that begins with http:// or https://, not {}://{HELP}for example {example}",
-                url.scheme()
-            ));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(format!(
-                "user name and password do not belong into the address{HELP}write username = \"...\" and password = \
-                 {{ credential = \"amslpr.<gate>-password\" }} beside the url"
-            ));
-        }
+        let instead = "write username = \"...\" and password = { credential = \"amslpr.<gate>-password\" } beside the url";
+        let url = http_address(&text.replace("{seconds}", "1"), "a relay", example, instead)?;
         if let Some(word) = not_ours(url.path()).or_else(|| url.query().and_then(not_ours)) {
             return Err(refusal(word));
         }

@@ -380,7 +380,8 @@ impl Gatherer {
         if let Some(broker) = &broker {
             judge::broker(broker, snapshot.undelivered, &mut problems);
         }
-        let webhooks: Vec<_> = self.receivers.iter().map(WebhookHealth::of).collect();
+        let webhooks: Vec<_> =
+            self.receivers.iter().map(|one| WebhookHealth::of(&one.name, &one.stats)).collect();
         webhooks.iter().for_each(|one| webhooks::judge(one, &mut problems));
         let images = self.evidence.as_ref().map(|stats| stats.snapshot());
         let evidence = images.map(|images| {

@@ -4,8 +4,8 @@
 //! `wiring` for who is connected to whom.
 //!
 //! Order of the start: journal, gates (at rest), networks, webhooks, cameras, publisher, HTTP, READY. Order of the stop: gates
-//! (at rest again), HTTP, cameras, what they still hold, journal, webhooks, publisher. A new configuration exchanges what it changes, and nothing
-//! else (`reload`); one that is wrong is not taken.
+//! (at rest again), HTTP, cameras, what they still hold, journal, webhooks, publisher. A new configuration exchanges what it
+//! changes, and nothing else (`reload`); one that is wrong is not taken.
 
 mod answers;
 mod asked;

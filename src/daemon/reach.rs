@@ -15,10 +15,10 @@ use std::{
 
 use super::board::Board;
 use crate::{
+    caller,
     config::{Config, GateOutput, Source},
     gate,
     infer::hailo::examine::{Finding, Verdict},
-    webhook,
 };
 
 /// How long a connection may take; a whole look takes little longer.
@@ -36,7 +36,7 @@ pub fn all(config: &Config, board: &Board) -> Vec<Finding> {
         }));
     }
     for webhook in &config.webhooks {
-        let (name, (host, port)) = (webhook.name.clone(), webhook::place(&webhook.url));
+        let (name, (host, port)) = (webhook.name.clone(), caller::place(&webhook.url));
         looks.push(Box::new(move || {
             let host = host.trim_matches(['[', ']']);
             let advice =
@@ -155,7 +155,7 @@ fn gate(name: &str, output: &GateOutput, keeps_driven: bool) -> Finding {
             _ => line(one),
         },
         GateOutput::Relay(relay) => {
-            let (host, port) = relay.place();
+            let (host, port) = caller::place(&relay.url);
             knock(
                 "gate",
                 &format!("{name}: {host}:{port}"),

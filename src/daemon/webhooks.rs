@@ -8,7 +8,7 @@ use crate::{
     clock::{Clock, WallTrust},
     journal::Journal,
     shutdown::{Trigger, shutdown},
-    webhook::{Courier, Settings, Snapshot, Stats},
+    webhook::{Courier, Settings, Stats},
 };
 
 /// The running couriers. Dropping them ends them; what was not told by then is told after the next start.
@@ -26,13 +26,7 @@ struct Running {
 #[derive(Debug, Clone)]
 pub(super) struct Receiver {
     pub name: String,
-    stats: Arc<Stats>,
-}
-
-impl Receiver {
-    pub(super) fn snapshot(&self) -> Snapshot {
-        self.stats.snapshot()
-    }
+    pub stats: Arc<Stats>,
 }
 
 impl Couriers {

@@ -4,14 +4,12 @@
 //! itself off (`?turn=on&timer=1`, `&toggle_after=1`); one that does not has a second address for that. A relay that
 //! wants digest authentication is called twice: what it refuses the first time it has not done.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use rustls::crypto::ring;
 use ureq::{
     Agent, Body,
     http::{Response, Uri, header::WWW_AUTHENTICATE},
-    tls::{self, PemItem, RootCerts, TlsConfig},
 };
 use uuid::Uuid;
 
@@ -19,7 +17,7 @@ use super::{
     digest::Challenge,
     line::{LineError, Switch},
 };
-use crate::secret::Secret;
+use crate::{caller, secret::Secret};
 
 /// How the relay is reached.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,24 +37,11 @@ pub struct Settings {
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("relay::Settings").field("host", &host(&self.url)).field("post", &self.post).finish()
+        f.debug_struct("relay::Settings")
+            .field("host", &caller::place(&self.url).0)
+            .field("post", &self.post)
+            .finish()
     }
-}
-
-impl Settings {
-    /// Where it listens.
-    pub fn place(&self) -> (String, u16) {
-        let uri = self.url.parse::<Uri>().ok();
-        let usual = if uri.as_ref().and_then(Uri::scheme_str) == Some("https") { 443 } else { 80 };
-        (host(&self.url), uri.and_then(|uri| uri.port_u16()).unwrap_or(usual))
-    }
-}
-
-/// The machine that is called; for messages, because the address may hold more than others should know.
-fn host(url: &str) -> String {
-    let uri = url.parse::<Uri>().ok();
-    uri.and_then(|uri| uri.authority().map(|authority| authority.host().to_owned()))
-        .unwrap_or_else(|| "relay".to_owned())
 }
 
 /// The relay, as a switch.
@@ -69,18 +54,9 @@ pub(super) struct Relay {
 
 impl Relay {
     pub(super) fn new(settings: Settings, pulse: Duration) -> Self {
-        let agent = Agent::config_builder()
-            // Nobody between us and the relay, nowhere else to go, nothing kept open.
-            .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .max_idle_connections(0)
-            .http_status_as_error(false)
-            .max_response_header_size(8 << 10)
-            .tls_config(trust(settings.authorities.as_deref()))
-            .user_agent(concat!("amslpr/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
+        // Nothing kept open.
+        let agent =
+            caller::agent(settings.authorities.as_deref()).max_idle_connections(0).build().new_agent();
         let seconds = format!("{}", pulse.as_secs_f64());
         let url = settings.url.replace("{seconds}", &seconds);
         Self { settings, agent, url }
@@ -89,7 +65,7 @@ impl Relay {
     /// Calls within this time; anything but a 2xx is a failure.
     pub(super) fn call(&self, url: &str, within: Duration) -> Result<(), String> {
         let within = within.min(self.settings.timeout).max(Duration::from_millis(1));
-        let host = host(url);
+        let (host, _) = caller::place(url);
         let login = self.settings.login.as_ref().map(|(user, password)| (user.as_str(), password.expose()));
         let told = |error| match error {
             ureq::Error::Timeout(_) => {
@@ -179,25 +155,6 @@ impl Switch for Relay {
     }
 }
 
-/// Whom to believe that a machine is the one that was meant: these, or nobody.
-pub(crate) fn trust(authorities: Option<&[u8]>) -> TlsConfig {
-    let mut certificates = Vec::new();
-    for item in tls::parse_pem(authorities.unwrap_or_default()) {
-        if let Ok(PemItem::Certificate(certificate)) = item {
-            certificates.push(certificate);
-        }
-    }
-    TlsConfig::builder()
-        .root_certs(RootCerts::new_with_certs(&certificates))
-        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-        .build()
-}
-
-/// Whether there is a certificate in it; for whoever reads the configuration.
-pub fn is_an_authority(pem: &[u8]) -> bool {
-    tls::parse_pem(pem).any(|item| matches!(item, Ok(PemItem::Certificate(_))))
-}
-
 fn challenge(answer: &Response<Body>) -> Option<Challenge> {
     let headers = answer.headers().get_all(WWW_AUTHENTICATE);
     Challenge::strongest(headers.iter().filter_map(|value| value.to_str().ok()))
@@ -247,16 +204,6 @@ mod tests {
         // A caller that has had enough hangs up.
         let _ = caller.write_all(answer.as_bytes());
         String::from_utf8_lossy(&heard).into_owned()
-    }
-
-    #[test]
-    fn the_machine_and_its_port_are_those_of_the_address() {
-        let check = |url: &str, port: u16| {
-            assert_eq!(settings(url).place(), ("10.0.0.5".to_owned(), port), "{url}");
-        };
-        check("http://10.0.0.5/relay/0?turn=on", 80);
-        check("https://10.0.0.5/relay/0", 443);
-        check("https://10.0.0.5:8443/", 8443);
     }
 
     fn settings(url: &str) -> Settings {

@@ -166,9 +166,9 @@ impl Follower {
         self.queue.follow(&self.name, nr);
     }
 
-    /// Waits until something was recorded since the last look, for no longer than `limit`.
-    pub fn wait(&self, limit: Duration) {
-        self.queue.wait_settled(self.settled, limit);
+    /// Waits until something was recorded since the last look, for no longer than `limit`; true if it was.
+    pub fn wait(&self, limit: Duration) -> bool {
+        self.queue.wait_settled(self.settled, limit)
     }
 
     /// Facts of all kinds that were erased before it was told of them.

@@ -254,10 +254,11 @@ impl Queue {
         self.lock().settled
     }
 
-    /// Waits until more than `seen` items are settled, for no longer than `limit`.
-    pub(super) fn wait_settled(&self, seen: u64, limit: Duration) {
+    /// Waits until more than `seen` items are settled, for no longer than `limit`; true if they are.
+    pub(super) fn wait_settled(&self, seen: u64, limit: Duration) -> bool {
         let waits = |state: &mut State| state.settled <= seen && !state.stop;
-        drop(self.settled.wait_timeout_while(self.lock(), limit, waits));
+        let waited = self.settled.wait_timeout_while(self.lock(), limit, waits);
+        waited.unwrap_or_else(PoisonError::into_inner).0.settled > seen
     }
 
     pub(super) fn erase_before(&self, time: Timestamp) {

@@ -26,6 +26,8 @@ const BATCH: usize = 64;
 const TURN: Duration = Duration::from_millis(250);
 /// A journal that cannot be read, and a clock that is not set, are looked at again after this long.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// The journal is looked at after this long even if nothing was recorded.
+const LOOK_ANYWAY: Duration = Duration::from_secs(5);
 
 /// Tells one receiver.
 #[derive(Debug)]
@@ -82,7 +84,14 @@ impl Courier {
             };
             self.count();
             if numbers.is_empty() {
-                self.follower.wait(TURN);
+                // Now and then all the same: the file may have come to be, and other programs may have erased something.
+                let turns = LOOK_ANYWAY.as_millis() / TURN.as_millis();
+                for _ in 0..turns {
+                    if self.follower.wait(TURN) || stop.is_stopped() {
+                        break;
+                    }
+                    beat();
+                }
                 continue;
             }
             for nr in numbers {

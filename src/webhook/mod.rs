@@ -18,11 +18,10 @@ mod stats;
 use std::{collections::BTreeSet, fmt, time::Duration};
 
 pub use courier::Courier;
-pub use post::place;
 pub use sign::{Keys, KeysError};
 pub use stats::{Snapshot, State, Stats};
 
-use crate::{backoff, fact::Fact};
+use crate::{backoff, caller, fact::Fact};
 
 /// What a receiver may want to hear of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,8 +35,6 @@ pub enum Event {
 }
 
 impl Event {
-    pub const ALL: [Self; 3] = [Self::Decision, Self::Passage, Self::Gate];
-
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Decision => "decision",
@@ -77,7 +74,7 @@ pub struct Settings {
 impl fmt::Debug for Settings {
     /// The address may hold more than others should know.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (host, port) = place(&self.url);
+        let (host, port) = caller::place(&self.url);
         f.debug_struct("webhook::Settings")
             .field("name", &self.name)
             .field("at", &(host, port))

@@ -4,11 +4,11 @@ use std::{fmt, time::Duration};
 
 use ureq::{
     Agent,
-    http::{HeaderMap, StatusCode, Uri, header::RETRY_AFTER},
+    http::{HeaderMap, StatusCode, header::RETRY_AFTER},
 };
 
 use super::Settings;
-use crate::gate::relay;
+use crate::caller;
 
 /// A receiver that wants to be left alone is left alone for no longer than this.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -45,31 +45,16 @@ impl fmt::Debug for Post {
     }
 }
 
-/// The machine and the port of an address: all of it that may be shown.
-pub fn place(url: &str) -> (String, u16) {
-    let uri = url.parse::<Uri>().ok();
-    let host = uri.as_ref().and_then(Uri::host).unwrap_or("receiver").to_owned();
-    let usual = if uri.as_ref().and_then(Uri::scheme_str) == Some("https") { 443 } else { 80 };
-    (host, uri.and_then(|uri| uri.port_u16()).unwrap_or(usual))
-}
-
 impl Post {
     pub(super) fn new(settings: &Settings) -> Self {
-        let agent = Agent::config_builder()
-            // Nobody between us and the receiver, nowhere else to go; one connection, kept while there is something to say.
-            .proxy(None)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
+        // One connection, kept while there is something to say.
+        let agent = caller::agent(settings.authorities.as_deref())
             .max_idle_connections(1)
             .max_idle_age(Duration::from_secs(20))
-            .http_status_as_error(false)
-            .max_response_header_size(16 << 10)
             .timeout_global(Some(settings.timeout))
-            .tls_config(relay::trust(settings.authorities.as_deref()))
-            .user_agent(concat!("amslpr/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent();
-        Self { agent, url: settings.url.clone(), host: place(&settings.url).0 }
+        Self { agent, url: settings.url.clone(), host: caller::place(&settings.url).0 }
     }
 
     pub(super) fn send(&self, message: &Message<'_>) -> Result<(), Failure> {
@@ -159,11 +144,5 @@ mod tests {
         assert_eq!(pause("999999999999"), Some(LONGEST_PAUSE));
         assert_eq!(pause("Wed, 21 Oct 2026 07:28:00 GMT"), None);
         assert_eq!(pause("-1"), None);
-    }
-
-    #[test]
-    fn only_the_machine_and_its_port_are_shown() {
-        assert_eq!(place("https://example.net/hook/s3cr3t"), ("example.net".to_owned(), 443));
-        assert_eq!(place("http://[::1]:8080/x?token=1"), ("[::1]".to_owned(), 8080));
     }
 }

@@ -105,23 +105,26 @@ sed -i '/^decode\|^motion/d' /etc/amslpr.toml
 amslpr run --quiet --config /etc/amslpr.toml >/tmp/daemon.log 2>&1 &
 daemon=$!
 # Pictures left out because nothing is going on: unlike looks, how many they are does not hang on how slow the machine is.
-rested() { amslpr status --json --config /etc/amslpr.toml | sed 's/.*"rested":\([0-9]*\).*/\1/'; }
+count_of() { amslpr status --json --config /etc/amslpr.toml | sed "s/.*\"$1\":\([0-9]*\).*/\1/"; }
 rests_in() { # rests_in seconds: how many pictures were left out
-	rests=$(rested)
+	rests=$(count_of rested)
 	usleep $(($1 * 1000000))
-	echo $(($(rested) - rests))
+	echo $(($(count_of rested) - rests))
 }
 check "a camera with a trigger is live" wait_for 120 logged "camera live"
 usleep 15000000
+looks=$(count_of looked_at)
 resting=$(rests_in 20)
+looks=$(($(count_of looked_at) - looks))
 echo 0,0,0,0,0,0,0,1 >/sys/module/gpio_rig/parameters/inputs
 usleep 2000000
 awake=$(rests_in 20)
 echo 0,0,0,0,0,0,0,0 >/sys/module/gpio_rig/parameters/inputs
 usleep 8000000
 after=$(rests_in 20)
-say "pictures left out in 20 s: $resting at rest, $awake while the input is active, $after after it"
+say "pictures left out in 20 s: $resting at rest ($looks looked at), $awake while the input is active, $after after it"
 check "at rest most pictures are left out" [ "$resting" -ge 50 ]
+check "and it is looked at now and then" [ "$looks" -ge 1 -a "$looks" -le 8 ]
 check "an input wakes it: none is" [ "$awake" -eq 0 ]
 check "and it goes to rest again" [ "$after" -ge 50 ]
 kill $daemon

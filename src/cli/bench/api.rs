@@ -87,17 +87,17 @@ pub(super) fn api(
     let sources =
         Sources { journal: path, evidence: None, node: Arc::new(camera), events: Events::default() };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let server = Server::start(settings, sources, Claim::Now, clock)
+    let _server = Server::start(settings, sources, Claim::Now, clock)
         .with_context(|| format!("serving at port {port}; try again"))?;
     let plate = |round: usize| {
-        let n = (round as u64).wrapping_mul(7919) % rows.max(1);
+        let n = (round as u64).wrapping_mul(7919) % rows;
         format!(
             "/api/v1/passages?limit=50&plate={}",
             sample::plate(n).map(|plate| plate.to_string()).unwrap_or_default()
         )
     };
     let passage =
-        |round: usize| format!("/api/v1/passages/{}", sample::closed(round as u64 % rows.max(1)).passage.id);
+        |round: usize| format!("/api/v1/passages/{}", sample::closed(round as u64 % rows).passage.id);
     let fixed = |path: &'static str| move |_: usize| path.to_owned();
     let questions: [(&str, &(dyn Fn(usize) -> String + Sync)); 4] = [
         ("the last 50 passages", &fixed("/api/v1/passages?limit=50")),
@@ -121,6 +121,5 @@ pub(super) fn api(
         })?;
         all.push(row.with("rows", rows as f64));
     }
-    drop(server);
     Ok(all)
 }

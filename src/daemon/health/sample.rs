@@ -135,7 +135,7 @@ pub(in crate::daemon) fn health() -> Health {
             refused_commands: [("late", 1)].into(),
             ..publish::Snapshot::default()
         })),
-        webhooks: vec![WebhookHealth::sample()],
+        webhooks: vec![WebhookHealth::of("office", &crate::webhook::Stats::default())],
         http: None,
         machine,
         configuration: ConfigurationHealth::default(),

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::judge::Problems;
 use crate::{
-    daemon::webhooks::Receiver,
-    webhook::{Snapshot, State},
+    telemetry::Metered,
+    webhook::{self, State, Stats},
 };
 
 #[derive(Debug, Clone, Serialize)]
@@ -26,49 +26,33 @@ pub(in crate::daemon) struct WebhookHealth {
     pub behind: u64,
     pub trouble: Option<String>,
     #[serde(skip)]
-    pub whole: Snapshot,
+    pub is_well: bool,
+    #[serde(skip)]
+    pub calls: Metered,
 }
 
 impl WebhookHealth {
-    pub(super) fn of(receiver: &Receiver) -> Self {
-        let whole = receiver.snapshot();
-        Self {
-            name: receiver.name.clone(),
-            state: whole.state.as_str(),
-            delivered: whole.delivered,
-            refused: whole.refused,
-            given_up: whole.given_up,
-            failures: whole.failures,
-            missed: whole.missed,
-            behind: whole.behind,
-            trouble: whole.trouble.clone(),
-            whole,
-        }
-    }
-}
-
-#[cfg(test)]
-impl WebhookHealth {
-    pub(super) fn sample() -> Self {
-        let whole = crate::webhook::Stats::default().snapshot();
-        Self {
-            name: "office".to_owned(),
-            state: whole.state.as_str(),
-            delivered: 0,
-            refused: 0,
-            given_up: 0,
-            failures: 0,
-            missed: 0,
-            behind: 0,
-            trouble: None,
-            whole,
-        }
+    pub(super) fn of(name: &str, stats: &Stats) -> Self {
+        let webhook::Snapshot {
+            state,
+            delivered,
+            refused,
+            given_up,
+            failures,
+            missed,
+            behind,
+            trouble,
+            calls,
+        } = stats.snapshot();
+        let (name, is_well) = (name.to_owned(), state == State::Well);
+        let state = state.as_str();
+        Self { name, state, delivered, refused, given_up, failures, missed, behind, trouble, is_well, calls }
     }
 }
 
 pub(super) fn judge(webhook: &WebhookHealth, problems: &mut Problems) {
     let name = &webhook.name;
-    if webhook.whole.state == State::Waiting {
+    if !webhook.is_well {
         let why = webhook.trouble.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
         let words = format!("the webhook {name} is not told; {} facts wait{why}", webhook.behind);
         problems.degraded(format!("webhook {name}"), words);

@@ -10,7 +10,6 @@ use crate::{
     },
     infer::EngineKind,
     publish,
-    webhook::State,
 };
 
 const STATES: [&str; 5] = ["starting", "live", "retrying", "ended", "failed"];
@@ -72,18 +71,18 @@ pub(super) fn collect(health: &Health, out: &mut Out) {
         }
     }
     for webhook in &health.webhooks {
-        let (name, whole) = (webhook.name.as_str(), &webhook.whole);
-        out.whole(&n::WEBHOOK_UP, &[name], u64::from(whole.state == State::Well));
+        let name = webhook.name.as_str();
+        out.whole(&n::WEBHOOK_UP, &[name], u64::from(webhook.is_well));
         let outcomes = [
-            ("delivered", whole.delivered),
-            ("refused", whole.refused),
-            ("given_up", whole.given_up),
-            ("erased", whole.missed),
+            ("delivered", webhook.delivered),
+            ("refused", webhook.refused),
+            ("given_up", webhook.given_up),
+            ("erased", webhook.missed),
         ];
         outcomes.iter().for_each(|(outcome, count)| out.whole(&n::WEBHOOK_FACTS, &[name, outcome], *count));
-        out.whole(&n::WEBHOOK_BEHIND, &[name], whole.behind);
-        out.times(&n::WEBHOOK_CALLS, &[name], &whole.calls.times);
-        out.whole(&n::WEBHOOK_FAILED, &[name], whole.calls.errors);
+        out.whole(&n::WEBHOOK_BEHIND, &[name], webhook.behind);
+        out.times(&n::WEBHOOK_CALLS, &[name], &webhook.calls.times);
+        out.whole(&n::WEBHOOK_FAILED, &[name], webhook.calls.errors);
     }
     if let Some(told) = &health.http {
         http(told, out);
